@@ -1,0 +1,241 @@
+//! The external-access metrics: what a run of a probe found, per target, and the two metrics of the primary target.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use prometheus::Registry;
+
+use crate::family::{Family, Value};
+use crate::histogram::HistogramTotal;
+use crate::source::{self, RegisterError, Snapshot, Source};
+use crate::vocab::{MissCause, Phase, Reason};
+use crate::{DURATION_BOUNDS, unix_seconds};
+
+const TARGET: &[&str] = &["target"];
+
+/// The index of a family is its position here; [`Target::read`] follows it.
+static FAMILIES: [Family; 15] = [
+    Family::histogram("external_access_duration_seconds", "Duration of external access to 3-shake.com", &[]),
+    Family::gauge("last_external_access_status_code", "Last status code of external access to 3-shake.com", &[]),
+    Family::gauge("external_access_primary", "The target that the two metrics without a label are about", TARGET),
+    Family::gauge("external_access_up", "Whether the last run succeeded", TARGET),
+    Family::counter("external_access_runs_total", "Number of runs that ended", TARGET),
+    Family::counter("external_access_failures_total", "Number of runs that failed, by reason", &["target", "reason"]),
+    Family::histogram("external_access_run_duration_seconds", "Duration of runs, failed ones too", TARGET),
+    Family::histogram(
+        "external_access_phase_duration_seconds",
+        "Duration of the phases of runs, summed over redirects; a phase that was not reached is not observed",
+        &["target", "phase"],
+    ),
+    Family::gauge("external_access_last_status_code", "Status code of the last run, absent without a response", TARGET),
+    Family::gauge("external_access_last_run_timestamp_seconds", "Unix time at which the last run started", TARGET),
+    Family::gauge(
+        "external_access_last_success_timestamp_seconds",
+        "Unix time at which the last run that succeeded started",
+        TARGET,
+    ),
+    Family::gauge("external_access_interval_seconds", "Configured time between the starts of runs", TARGET),
+    Family::counter(
+        "external_access_missed_runs_total",
+        "Number of runs that were due and did not start",
+        &["target", "cause"],
+    ),
+    Family::gauge("external_access_redirects", "Number of redirects that the last run followed", TARGET),
+    Family::gauge("external_access_body_bytes", "Size of the body that the last run read", TARGET),
+];
+/// The first families are about the primary target only.
+const PRIMARY_ONLY: usize = 3;
+
+/// What one run found, as far as metrics go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// When the run started.
+    pub at: SystemTime,
+    /// How long it took, whatever its end.
+    pub total: Duration,
+    /// Time from the start of the run to the head of the final response; `None` when there was no response.
+    pub head: Option<Duration>,
+    /// Status of the last response; a redirect's when following it failed.
+    pub status: Option<u16>,
+    /// Why the run failed; `None` when it succeeded.
+    pub reason: Option<Reason>,
+    /// By [`Phase`]: time spent in it, summed over redirects; `None` when it was not reached.
+    pub phases: [Option<Duration>; Phase::ALL.len()],
+    /// Redirects followed.
+    pub redirects: u32,
+    /// Bytes of the last body that were read; `None` when there was no response.
+    pub body_bytes: Option<u64>,
+}
+
+/// The external-access metrics of a program. Clones share their series.
+#[derive(Clone)]
+pub struct ExternalMetrics(Arc<Targets>);
+
+#[derive(Default)]
+struct Targets(RwLock<Vec<Arc<Target>>>);
+
+impl ExternalMetrics {
+    /// Registers the families of external-access metrics in `registry`.
+    ///
+    /// # Errors
+    /// [`RegisterError`] if one of the names is taken, or if the registry has a prefix or common labels. The registry
+    /// is then as it was.
+    pub fn register(registry: &Registry) -> Result<Self, RegisterError> {
+        let targets = Arc::new(Targets::default());
+        source::register(registry, targets.clone())?;
+        Ok(Self(targets))
+    }
+
+    /// Adds a target, asked every `interval`; `name` becomes the label `target`. The first one added is the primary.
+    /// A name that is there already gives the target that has it.
+    pub fn target(&self, name: &str, interval: Duration) -> Arc<Target> {
+        let mut targets = self.0.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(target) = targets.iter().find(|target| target.name == name) {
+            return target.clone();
+        }
+        let primary = targets.is_empty();
+        let target = Arc::new(Target { name: name.to_owned(), interval, primary, counts: Mutex::default() });
+        targets.push(target.clone());
+        target
+    }
+}
+
+/// The metrics of one target. Runs are few, so a lock is all it needs.
+pub struct Target {
+    name: String,
+    interval: Duration,
+    primary: bool,
+    counts: Mutex<Counts>,
+}
+
+struct Counts {
+    runs: u64,
+    failures: [u64; Reason::ALL.len()],
+    missed: [u64; MissCause::ALL.len()],
+    /// Of answered runs, to the head of the response.
+    head: HistogramTotal,
+    run: HistogramTotal,
+    phases: [HistogramTotal; Phase::ALL.len()],
+    last: Option<Outcome>,
+    last_success: Option<SystemTime>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        let histogram = || HistogramTotal::new(&DURATION_BOUNDS);
+        Self {
+            runs: 0,
+            failures: [0; Reason::ALL.len()],
+            missed: Default::default(),
+            head: histogram(),
+            run: histogram(),
+            phases: std::array::from_fn(|_| histogram()),
+            last: None,
+            last_success: None,
+        }
+    }
+}
+
+impl Target {
+    /// Counts one run that has ended.
+    pub fn record(&self, outcome: &Outcome) {
+        let mut counts = self.counts();
+        counts.runs += 1;
+        match outcome.reason {
+            Some(reason) => counts.failures[reason as usize] += 1,
+            None => counts.last_success = Some(outcome.at),
+        }
+        if let Some(head) = outcome.head {
+            counts.head.observe(&DURATION_BOUNDS, head.as_secs_f64());
+        }
+        counts.run.observe(&DURATION_BOUNDS, outcome.total.as_secs_f64());
+        for (histogram, phase) in counts.phases.iter_mut().zip(outcome.phases) {
+            if let Some(phase) = phase {
+                histogram.observe(&DURATION_BOUNDS, phase.as_secs_f64());
+            }
+        }
+        counts.last = Some(outcome.clone());
+    }
+
+    /// Counts `runs` that were due and did not start.
+    pub fn missed(&self, cause: MissCause, runs: u64) {
+        self.counts().missed[cause as usize] += runs;
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self, family: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
+        let counts = self.counts();
+        let name = self.name.as_str();
+        match family {
+            0 => series(&[], counts.head.value(&DURATION_BOUNDS)),
+            // The one sentinel of the contract: the article's program leaves the last 200 standing through an outage.
+            1 => series(&[], Value::Gauge(counts.last.as_ref().and_then(|last| last.status).unwrap_or(0).into())),
+            4 => series(&[name], Value::Counter(counts.runs as f64)),
+            5 => {
+                for (reason, count) in Reason::ALL.iter().zip(counts.failures) {
+                    series(&[name, reason.as_str()], Value::Counter(count as f64));
+                }
+            }
+            6 => series(&[name], counts.run.value(&DURATION_BOUNDS)),
+            7 => {
+                for (phase, histogram) in Phase::ALL.iter().zip(&counts.phases) {
+                    series(&[name, phase.as_str()], histogram.value(&DURATION_BOUNDS));
+                }
+            }
+            12 => {
+                for (cause, count) in MissCause::ALL.iter().zip(counts.missed) {
+                    series(&[name, cause.as_str()], Value::Counter(count as f64));
+                }
+            }
+            _ => {
+                if let Some(value) = self.gauge(family, &counts) {
+                    series(&[name], Value::Gauge(value));
+                }
+            }
+        }
+    }
+
+    /// The gauges: nothing where nothing was measured.
+    fn gauge(&self, family: usize, counts: &Counts) -> Option<f64> {
+        let last = counts.last.as_ref();
+        match family {
+            2 => Some(1.0),
+            3 => Some(f64::from(last?.reason.is_none())),
+            8 => Some(last?.status?.into()),
+            9 => Some(unix_seconds(last?.at)),
+            10 => Some(unix_seconds(counts.last_success?)),
+            11 => Some(self.interval.as_secs_f64()),
+            13 => Some(last?.redirects.into()),
+            _ => Some(last?.body_bytes? as f64),
+        }
+    }
+}
+
+impl Source for Targets {
+    fn families(&self) -> &[Family] {
+        &FAMILIES
+    }
+
+    fn snapshot(&self) -> Box<dyn Snapshot + '_> {
+        Box::new(TargetsSnapshot(self.0.read().unwrap_or_else(PoisonError::into_inner).clone()))
+    }
+}
+
+/// The targets there were; a target's numbers are read under its own lock.
+struct TargetsSnapshot(Vec<Arc<Target>>);
+
+impl Snapshot for TargetsSnapshot {
+    fn children(&self, _: usize) -> usize {
+        self.0.len()
+    }
+
+    fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
+        let target = &self.0[child];
+        if family >= PRIMARY_ONLY || target.primary {
+            target.read(family, series);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What a metric is: a family of series under one name, and the value of one series.
+
+/// A metric family: one name, HELP text and type, over series that differ in their label values.
+#[derive(Debug, Clone)]
+pub(crate) struct Family {
+    /// Name as exposed, with the unit and `_total` suffixes of the Prometheus naming rules.
+    pub(crate) name: &'static str,
+    /// HELP text.
+    pub(crate) help: &'static str,
+    /// TYPE.
+    pub(crate) kind: Kind,
+    /// Names of the labels, in the order in which values are given.
+    pub(crate) labels: &'static [&'static str],
+}
+
+/// The type of a family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Only ever rises, but for a restart.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+    /// Counts of observations by size.
+    Histogram,
+}
+
+impl Family {
+    pub(crate) const fn counter(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
+        Self { name, help, kind: Kind::Counter, labels }
+    }
+
+    pub(crate) const fn gauge(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
+        Self { name, help, kind: Kind::Gauge, labels }
+    }
+
+    pub(crate) const fn histogram(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
+        Self { name, help, kind: Kind::Histogram, labels }
+    }
+}
+
+/// The value of one series.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Value<'a> {
+    /// Of a counter.
+    Counter(f64),
+    /// Of a gauge.
+    Gauge(f64),
+    /// Of a histogram.
+    Histogram {
+        /// Upper bounds, inclusive and rising, without `+Inf`.
+        bounds: &'a [f64],
+        /// Observations per bucket, *not* cumulated; the last one is `+Inf`'s, so there is one more than bounds.
+        /// Their sum is the number of observations.
+        buckets: &'a [u64],
+        /// Sum of the observed values.
+        sum: f64,
+    },
+}

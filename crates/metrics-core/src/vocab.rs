@@ -1,0 +1,184 @@
+//! The closed sets that label values come from. Nothing that a client or a target sends becomes a label value:
+//! it is mapped to one of these words, so the number of series is known before the first request.
+
+macro_rules! closed_set {
+    ($(#[$doc:meta])* $vis:vis $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        $vis enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// Every member, in the order of declaration: `ALL[x as usize] == x`.
+            $vis const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The label value.
+            $vis const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+#[cfg(feature = "actix-web")]
+closed_set! {
+    /// Label `method`: the eight methods of RFC 9110 (section 9.1), PATCH (RFC 5789), and one word for all others.
+    pub(crate) Method {
+        /// GET
+        Get = "GET",
+        /// HEAD
+        Head = "HEAD",
+        /// POST
+        Post = "POST",
+        /// PUT
+        Put = "PUT",
+        /// DELETE
+        Delete = "DELETE",
+        /// CONNECT
+        Connect = "CONNECT",
+        /// OPTIONS
+        Options = "OPTIONS",
+        /// TRACE
+        Trace = "TRACE",
+        /// PATCH
+        Patch = "PATCH",
+        /// Any other token: a client may invent as many as it likes.
+        Other = "other",
+    }
+}
+
+#[cfg(feature = "actix-web")]
+impl Method {
+    /// The member for a method as it stands in a request. Methods are case-sensitive (RFC 9110, section 9.1): `get` is [`Method::Other`].
+    pub(crate) fn from_token(token: &str) -> Self {
+        let known = Self::ALL.iter().filter(|method| **method != Self::Other);
+        known.copied().find(|method| method.as_str() == token).unwrap_or(Self::Other)
+    }
+}
+
+#[cfg(feature = "actix-web")]
+closed_set! {
+    /// Label `cause`: why an exchange ended without a complete response.
+    pub(crate) AbortCause {
+        /// The handler, or the body of its response, panicked.
+        Panic = "panic",
+        /// The future of the response was dropped before there was a response, by a timeout for example.
+        Dropped = "dropped",
+        /// The stream of the response body gave an error.
+        BodyError = "body_error",
+        /// The response body was dropped before its end: the client left.
+        Incomplete = "incomplete",
+    }
+}
+
+closed_set! {
+    /// Label `phase`: the steps of a run, in their order; blackbox_exporter's words.
+    pub Phase {
+        /// From name to addresses.
+        Resolve = "resolve",
+        /// To a TCP connection.
+        Connect = "connect",
+        /// The TLS handshake.
+        Tls = "tls",
+        /// From the first byte of the request to the first byte of the response.
+        Processing = "processing",
+        /// From the first byte of the response to the end of its body.
+        Transfer = "transfer",
+    }
+}
+
+closed_set! {
+    /// Label `reason`: why a run failed. The step that failed names it.
+    pub Reason {
+        /// The name does not exist, or has no address.
+        DnsNotFound = "dns_not_found",
+        /// The resolver failed or could not be asked.
+        DnsFailure = "dns_failure",
+        /// The resolver did not answer in time.
+        DnsTimeout = "dns_timeout",
+        /// The peer refused the connection.
+        ConnectRefused = "connect_refused",
+        /// No route to the peer, or no local address to reach it from.
+        ConnectUnreachable = "connect_unreachable",
+        /// The peer did not accept the connection in time.
+        ConnectTimeout = "connect_timeout",
+        /// The handshake failed for a reason that none of the `tls_` words below names.
+        TlsHandshake = "tls_handshake",
+        /// The handshake did not end in time.
+        TlsTimeout = "tls_timeout",
+        /// The certificate has expired.
+        TlsExpired = "tls_expired",
+        /// The certificate is not valid yet.
+        TlsNotYetValid = "tls_not_yet_valid",
+        /// The certificate is for another name.
+        TlsWrongName = "tls_wrong_name",
+        /// No chain to a trusted root.
+        TlsUntrusted = "tls_untrusted",
+        /// Closed or reset before the end of the response head.
+        ConnectionClosed = "connection_closed",
+        /// The peer does not speak HTTP, breaks its limits, or sent a body that cannot be decoded.
+        Protocol = "protocol",
+        /// No response head in time.
+        ResponseTimeout = "response_timeout",
+        /// The body did not end in time.
+        BodyTimeout = "body_timeout",
+        /// The body ended before its announced end.
+        BodyTruncated = "body_truncated",
+        /// The body is larger than allowed.
+        BodyTooLarge = "body_too_large",
+        /// Too many redirects, or one that leads nowhere.
+        Redirect = "redirect",
+        /// Policy forbids the address.
+        Blocked = "blocked",
+        /// TLS where it must not be, or none where it must.
+        Ssl = "ssl",
+        /// The version of HTTP is not one of those allowed.
+        HttpVersion = "http_version",
+        /// The status is not one of those allowed.
+        Status = "status",
+        /// A header does not match.
+        Header = "header",
+        /// The body does not match.
+        Body = "body",
+        /// A fault of the prober itself.
+        Internal = "internal",
+    }
+}
+
+closed_set! {
+    /// Label `cause`: why a scheduled run was not started.
+    pub MissCause {
+        /// The run before it had not ended.
+        Overlap = "overlap",
+        /// The prober itself was late: suspended, or starved of processor time.
+        Late = "late",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_is_indexed_by_discriminant() {
+        for (i, reason) in Reason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, i);
+        }
+        assert_eq!(Reason::ALL.len(), 26);
+    }
+
+    #[cfg(feature = "actix-web")]
+    #[test]
+    fn l9_methods_are_case_sensitive_and_unknown_ones_fold() {
+        assert_eq!(Method::from_token("GET"), Method::Get);
+        assert_eq!(Method::from_token("PATCH"), Method::Patch);
+        for token in ["get", "Get", "FOOBAR", "", "other", "PROPFIND"] {
+            assert_eq!(Method::from_token(token), Method::Other, "{token}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! From a host name to a stream that is ready for HTTP, one step per file. Each step ends at the deadline of the run.
+
+pub(crate) mod connect;
+pub(crate) mod resolve;
+pub(crate) mod tls;

@@ -1,0 +1,97 @@
+//! What to ask, and how often.
+
+use std::time::Duration;
+
+use url::Url;
+
+/// What one run asks.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Where the run starts. Made by [`parse_url`].
+    pub url: Url,
+    /// For the whole run: look-up, connection, handshake, all redirects and the body.
+    pub timeout: Duration,
+}
+
+/// Something that is asked again and again.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Label `target` of its metrics.
+    pub name: String,
+    /// What its runs ask.
+    pub spec: Spec,
+    /// Between the starts of two runs; at least the timeout.
+    pub interval: Duration,
+}
+
+/// Why a string is no URL that a run can start with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum UrlError {
+    /// It is no absolute URL.
+    Unparsable(url::ParseError),
+    /// Another scheme than http or https.
+    Scheme(String),
+    /// A user name or a password stands in it: it would stand in labels, pages and logs too.
+    Credentials,
+}
+
+impl std::fmt::Display for UrlError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unparsable(url::ParseError::RelativeUrlWithoutBase) => {
+                f.write_str("not an absolute URL; write it as https://HOST[:PORT][/PATH]")
+            }
+            Self::Unparsable(error) => write!(f, "not a URL ({error}); write it as https://HOST[:PORT][/PATH]"),
+            Self::Scheme(scheme) => write!(f, "scheme {scheme} cannot be probed; use http:// or https://"),
+            Self::Credentials => f.write_str("a user name or password in the URL would show in metrics; remove it"),
+        }
+    }
+}
+
+impl std::error::Error for UrlError {}
+
+/// The URL of a target: absolute, http or https, without credentials.
+///
+/// # Errors
+/// [`UrlError`] says what is wrong with it and how to write it.
+pub fn parse_url(text: &str) -> Result<Url, UrlError> {
+    let url = Url::parse(text).map_err(UrlError::Unparsable)?;
+    // "example.com:443" parses as scheme "example.com".
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(UrlError::Scheme(url.scheme().to_owned()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(UrlError::Credentials);
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_that_can_be_probed() {
+        for text in ["http://a", "https://3-shake.com", "https://[::1]:8443/x?y", "http://127.0.0.1:1/"] {
+            assert!(parse_url(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn urls_that_cannot_say_why() {
+        for (text, part) in [
+            ("3-shake.com", "not an absolute URL"),
+            ("", "not an absolute URL"),
+            ("ftp://a", "scheme ftp"),
+            ("a.example:443", "scheme a.example"),
+            ("file:///etc/passwd", "scheme file"),
+            ("http://", "empty host"),
+            ("http://a:99999", "invalid port"),
+            ("http://[::1", "IPv6"),
+            ("https://me:secret@a", "password"),
+        ] {
+            let error = parse_url(text).unwrap_err().to_string();
+            assert!(error.contains(part) && !error.contains("secret"), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The wiring: registry, engine, middleware and routes, from start to drained.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::middleware::Logger;
+use actix_web::{App, HttpResponse, HttpServer, Resource};
+use metrics_core::prometheus::Registry;
+use metrics_core::{BuildInfo, ExternalMetrics, HttpMetrics, ProcessMetrics, scrape};
+use probe::{Engine, Env, Roots, Watched};
+
+use crate::cli::{self, Flags};
+use crate::signals::Signals;
+use crate::status;
+
+/// An exporter has little to do at a time; more threads would cost memory for nothing.
+const MOST_WORKERS: usize = 4;
+/// Less than the ten seconds after which container engines kill.
+const DRAIN_SECONDS: u64 = 7;
+
+/// Serves until a signal says to stop and what had begun is served.
+pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
+    let signals = Signals::install()?;
+    let roots = flags.ca_file.clone().map_or(Roots::BuiltIn, Roots::File);
+    let env = Env::new(&roots, flags.resolve.clone()).map_err(|error| anyhow::anyhow!("--ca-file {error}"))?;
+    // Before the first probe: a program that cannot serve must not ask anybody.
+    let listeners = flags.listen_address.listeners()?;
+
+    let registry = Registry::new();
+    let http = HttpMetrics::register(&registry)?;
+    let external = ExternalMetrics::register(&registry)?;
+    ProcessMetrics::register(&registry)?;
+    BuildInfo::register(&registry, "actix_exporter_build_info", cli::VERSION, cli::REVISION, cli::RUSTC)?;
+
+    let target = flags.target();
+    log::info!("asking {} every {}", target.name, humantime::format_duration(target.interval));
+    let (engine, watched) = Engine::start(target, env, &external);
+
+    let app = move || {
+        App::new()
+            .service(scrape(&registry))
+            .service(status_page(&watched))
+            .service(page("/-/healthy", || "actix-exporter is healthy.\n".to_owned()))
+            // The last one is the outermost: it sees what every other makes of a request.
+            .wrap(Logger::default())
+            .wrap(http.clone())
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut server =
+        HttpServer::new(app).workers(cores.min(MOST_WORKERS)).disable_signals().shutdown_timeout(DRAIN_SECONDS);
+    for listener in listeners {
+        log::info!("listening on http://{}", listener.local_addr()?);
+        server = server.listen(listener)?;
+    }
+    let server = server.run();
+    actix_rt::spawn(signals.stop(server.handle(), move || engine.stop()));
+    server.await?;
+    log::info!("stopped");
+    Ok(())
+}
+
+fn status_page(watched: &Arc<Watched>) -> Resource {
+    let watched = watched.clone();
+    page("/3-shake-status", move || status::text(&watched))
+}
+
+/// A page of plain text that is made anew for each request.
+fn page(path: &str, text: impl Fn() -> String + Clone + 'static) -> Resource {
+    let answer = move || {
+        let response = HttpResponse::Ok()
+            .content_type("text/plain; charset=utf-8")
+            .insert_header((header::CACHE_CONTROL, "no-cache"))
+            .body(text());
+        std::future::ready(response)
+    };
+    metrics_core::get_only(path, answer)
+}

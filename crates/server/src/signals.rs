@@ -1,0 +1,45 @@
+//! What signals do: SIGTERM and SIGINT drain, a second one ends the process at once, SIGHUP changes nothing.
+
+use actix_web::dev::ServerHandle;
+use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Ways in which the process is told to end, and their exit codes when it is told twice (128 + signal number).
+pub(crate) struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    /// From here on signals do not kill.
+    pub(crate) fn install() -> anyhow::Result<Self> {
+        let on = |kind| signal(kind).context("cannot handle signals");
+        Ok(Self {
+            term: on(SignalKind::terminate())?,
+            int: on(SignalKind::interrupt())?,
+            hup: on(SignalKind::hangup())?,
+        })
+    }
+
+    /// Stops `server` gracefully at the first signal, calling `stopping` before; ends the process at the second.
+    pub(crate) async fn stop(mut self, server: ServerHandle, stopping: impl FnOnce()) {
+        let (name, _) = self.next().await;
+        log::info!("{name}: serving what has begun, then stopping; once more stops at once");
+        stopping();
+        actix_rt::spawn(async move { server.stop(true).await });
+        let (name, code) = self.next().await;
+        log::warn!("{name} again: stopping at once");
+        std::process::exit(code);
+    }
+
+    async fn next(&mut self) -> (&'static str, i32) {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return ("SIGTERM", 128 + 15),
+                _ = self.int.recv() => return ("SIGINT", 128 + 2),
+                _ = self.hup.recv() => log::info!("SIGHUP: there is no configuration file to read again"),
+            }
+        }
+    }
+}
