@@ -10,6 +10,7 @@ use metrics_core::Reason;
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) reason: Reason,
+    /// For people, on one line: what a peer said stands in it only as Debug writes it.
     pub(crate) detail: String,
 }
 

@@ -21,7 +21,7 @@ fn log_state(name: &str, report: &RunReport) {
         (None, status) => log::info!("{name} is up: status {} in {total} ms", status.unwrap_or_default()),
         (Some(reason), _) => {
             let detail = report.detail.as_deref().unwrap_or_default();
-            log::warn!("{name} is down: {reason} after {total} ms: {}", detail.escape_debug());
+            log::warn!("{name} is down: {reason} after {total} ms: {detail}");
         }
     }
 }

@@ -185,17 +185,29 @@ fn one_line(error: &clap::Error, command: &clap::Command) -> String {
     let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
     let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     let line = lines.fold(first, |line, tip| line + "; " + tip);
+    let line = without_credentials(line, error);
     let from = culprit(error, command).map(|variable| format!(" (from the environment variable {variable})"));
     line + from.as_deref().unwrap_or_default() + "; see --help"
 }
 
+/// A URL that is refused for its password must not spread it.
+fn without_credentials(line: String, error: &clap::Error) -> String {
+    match context(error, ContextKind::InvalidValue) {
+        Some(value) if value.contains('@') => line.replace(value, "…"),
+        _ => line,
+    }
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
 /// The environment variable that the invalid value came from.
 fn culprit(error: &clap::Error, command: &clap::Command) -> Option<String> {
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let (flag, value) = (text(ContextKind::InvalidArg)?, text(ContextKind::InvalidValue)?);
+    let (flag, value) = (context(error, ContextKind::InvalidArg)?, context(error, ContextKind::InvalidValue)?);
     let long = flag.split(' ').next()?.trim_start_matches("--");
     let variable = command.get_arguments().find(|arg| arg.get_long() == Some(long))?.get_env()?;
     let in_environment =

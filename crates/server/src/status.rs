@@ -27,7 +27,7 @@ fn render(target: &str, last: Option<&RunReport>, now: SystemTime) -> String {
         None => writeln!(text, "{target} is up: {total}, {age} s ago"),
         Some(reason) => {
             let detail = report.detail.as_deref().unwrap_or_default();
-            writeln!(text, "{target} is down: {reason} after {total}, {age} s ago ({})", detail.escape_debug())
+            writeln!(text, "{target} is down: {reason} after {total}, {age} s ago ({detail})")
         }
     };
     let phases = Phase::ALL.iter().zip(outcome.phases);

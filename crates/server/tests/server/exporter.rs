@@ -1,0 +1,130 @@
+//! A running exporter on a port that the system chose. It dies with the value.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Bounds every wait; nothing that works comes near it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program, with nothing of the tester's own environment in it.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_actix-exporter"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ACTIX_EXPORTER_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+pub(crate) struct Exporter {
+    pub(crate) address: SocketAddr,
+    child: Child,
+    log: Arc<Mutex<String>>,
+}
+
+impl Exporter {
+    /// Starts it and waits until it listens. `args` must name a target on loopback.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        assert!(args.contains(&"--target") || args.contains(&"--resolve"), "tests ask loopback alone");
+        let mut child = program()
+            .args(["--web.listen-address", "127.0.0.1:0"])
+            .args(args)
+            .stderr(Stdio::piped())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut log = String::new();
+        let address = loop {
+            let line = lines.next().unwrap_or_else(|| panic!("it ended:\n{log}"));
+            log = log + &line + "\n";
+            if let Some((_, address)) = line.split_once("listening on http://") {
+                break address.parse().unwrap();
+            }
+        };
+        let log = Arc::new(Mutex::new(log));
+        let kept = log.clone();
+        std::thread::spawn(move || lines.for_each(|line| *kept.lock().unwrap() += &(line + "\n")));
+        Self { address, child, log }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Sends raw bytes; what comes back until the server closes.
+    pub(crate) fn send(&self, request: &str) -> String {
+        let mut stream = self.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Head and body of the answer to one request.
+    pub(crate) fn ask(&self, method: &str, path: &str) -> (String, String) {
+        let answer = self.send(&format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_ascii_lowercase(), body.to_owned())
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        self.ask("GET", "/metrics").1
+    }
+
+    /// The value of the one series with this name and these labels, as they are spelled.
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
+        let value = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
+        self.metrics().lines().find_map(value)
+    }
+
+    /// Asks for a page until it is as wanted.
+    pub(crate) fn page_that(&self, path: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let start = Instant::now();
+        loop {
+            let page = self.ask("GET", path).1;
+            if wanted(&page) {
+                return page;
+            }
+            assert!(start.elapsed() < PATIENCE, "still:\n{page}\nlog:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

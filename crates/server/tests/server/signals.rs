@@ -1,0 +1,79 @@
+//! What signals do.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+
+use crate::exporter::Exporter;
+use crate::kit::{Action, Peer, ok};
+
+#[test]
+fn s10_sigterm_and_sigint_end_it_with_0_though_clients_are_connected() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let peer = Peer::plain(|_| ok());
+        let mut exporter = Exporter::start(&["--target", &peer.url("/")]);
+        let mut idle = exporter.connect();
+        idle.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        exporter.page_that("/metrics", |page| page.contains(r#"path="/-/healthy"} 1"#));
+        exporter.signal(signal);
+        assert_eq!(exporter.wait().code(), Some(0), "{}", exporter.log());
+    }
+}
+
+#[test]
+fn p28_a_run_under_way_does_not_hold_it_up() {
+    let peer = Peer::plain(|_| Action::Hang);
+    let mut exporter = Exporter::start(&["--target", &peer.url("/")]);
+    while peer.requests().is_empty() {
+        std::thread::yield_now();
+    }
+    exporter.signal(Signal::TERM);
+    assert_eq!(exporter.wait().code(), Some(0), "{}", exporter.log());
+}
+
+/// Answers that nobody reads: the drain waits for them, as long as it may.
+fn unread(exporter: &Exporter) -> TcpStream {
+    let mut stream = exporter.connect();
+    for _ in 0..2_000 {
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    }
+    stream.peek(&mut [0]).unwrap();
+    stream
+}
+
+#[test]
+fn s9_a_client_that_does_not_read_does_not_keep_it_for_ever() {
+    let peer = Peer::plain(|_| ok());
+    let mut exporter = Exporter::start(&["--target", &peer.url("/")]);
+    let _unread = unread(&exporter);
+    exporter.signal(Signal::TERM);
+    assert_eq!(exporter.wait().code(), Some(0), "{}", exporter.log());
+}
+
+#[test]
+fn s11_a_second_signal_ends_it_at_once() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let peer = Peer::plain(|_| ok());
+        let mut exporter = Exporter::start(&["--target", &peer.url("/")]);
+        let _unread = unread(&exporter);
+        exporter.signal(signal);
+        while !exporter.log().contains("serving what has begun") {
+            assert_eq!(exporter.ended(), None);
+            std::thread::yield_now();
+        }
+        exporter.signal(signal);
+        assert_eq!(exporter.wait().code(), Some(code), "{}", exporter.log());
+    }
+}
+
+#[test]
+fn sighup_does_not_kill() {
+    let peer = Peer::plain(|_| ok());
+    let exporter = Exporter::start(&["--target", &peer.url("/")]);
+    exporter.signal(Signal::HUP);
+    while !exporter.log().contains("SIGHUP: ") {
+        std::thread::yield_now();
+    }
+    assert!(exporter.ask("GET", "/-/healthy").0.starts_with("http/1.1 200"));
+}
