@@ -100,8 +100,9 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/empty", web::get().to(|| async { HttpResponse::NoContent().finish() }))
         .service(
             web::scope("/s")
-                .route("/act", web::post().to(HttpResponse::Ok))
+                // By path alone, /s/act would be this one.
                 .route("/{id}", web::get().to(HttpResponse::Ok))
+                .route("/act", web::post().to(HttpResponse::Ok))
                 .service(web::resource("").route(web::get().to(HttpResponse::Ok))),
         );
 }

@@ -168,7 +168,7 @@ impl Exit {
 }
 
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Option<Command>, Flags), Exit> {
-    let mut command = Cli::command();
+    let mut command = empty_is_unset(Cli::command());
     let cli = command.try_get_matches_from_mut(args).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = cli.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Told(error),
@@ -176,6 +176,15 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Option<
     })?;
     cli.flags.check().map_err(Exit::Usage)?;
     Ok((cli.command, cli.flags))
+}
+
+/// Compose files and unit files cannot leave a variable out where a value is missing; they leave it empty.
+fn empty_is_unset(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| {
+        let empty =
+            arg.get_env().is_some_and(|variable| std::env::var_os(variable).is_some_and(|value| value.is_empty()));
+        if empty { arg.env(None::<&str>) } else { arg }
+    })
 }
 
 /// clap writes a paragraph, with the usage of everything; the first line and the tips say all that matters.

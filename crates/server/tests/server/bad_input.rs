@@ -74,6 +74,14 @@ fn mistakes_in_the_environment_name_the_variable() {
 }
 
 #[test]
+fn an_empty_variable_is_none() {
+    let mut program = harmless();
+    program.env("ACTIX_EXPORTER_PROBE_TIMEOUT", "").env("ACTIX_EXPORTER_CA_FILE", "").arg("--no-such-flag");
+    let (_, line) = refused(&mut program);
+    assert!(line.contains("--no-such-flag"), "{line}");
+}
+
+#[test]
 fn faults_of_the_machine_are_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().to_string();

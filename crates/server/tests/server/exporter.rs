@@ -90,13 +90,24 @@ impl Exporter {
 
     /// Asks for a page until it is as wanted.
     pub(crate) fn page_that(&self, path: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let mut page = String::new();
+        let wanted = || {
+            page = self.ask("GET", path).1;
+            wanted(&page)
+        };
+        self.wait_until(&format!("{path} is as wanted"), wanted);
+        page
+    }
+
+    /// Waits until the log has this in it.
+    pub(crate) fn logged(&self, part: &str) {
+        self.wait_until(&format!("{part} is logged"), || self.log().contains(part));
+    }
+
+    pub(crate) fn wait_until(&self, what: &str, mut reached: impl FnMut() -> bool) {
         let start = Instant::now();
-        loop {
-            let page = self.ask("GET", path).1;
-            if wanted(&page) {
-                return page;
-            }
-            assert!(start.elapsed() < PATIENCE, "still:\n{page}\nlog:\n{}", self.log());
+        while !reached() {
+            assert!(start.elapsed() < PATIENCE, "never: {what}\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -106,14 +117,10 @@ impl Exporter {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().unwrap()
-    }
-
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
-            if let Some(status) = self.ended() {
+            if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
             assert!(start.elapsed() < PATIENCE, "it does not end:\n{}", self.log());

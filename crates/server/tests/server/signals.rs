@@ -25,9 +25,7 @@ fn s10_sigterm_and_sigint_end_it_with_0_though_clients_are_connected() {
 fn p28_a_run_under_way_does_not_hold_it_up() {
     let peer = Peer::plain(|_| Action::Hang);
     let mut exporter = Exporter::start(&["--target", &peer.url("/")]);
-    while peer.requests().is_empty() {
-        std::thread::yield_now();
-    }
+    exporter.wait_until("the peer is asked", || !peer.requests().is_empty());
     exporter.signal(Signal::TERM);
     assert_eq!(exporter.wait().code(), Some(0), "{}", exporter.log());
 }
@@ -58,10 +56,7 @@ fn s11_a_second_signal_ends_it_at_once() {
         let mut exporter = Exporter::start(&["--target", &peer.url("/")]);
         let _unread = unread(&exporter);
         exporter.signal(signal);
-        while !exporter.log().contains("serving what has begun") {
-            assert_eq!(exporter.ended(), None);
-            std::thread::yield_now();
-        }
+        exporter.logged("serving what has begun");
         exporter.signal(signal);
         assert_eq!(exporter.wait().code(), Some(code), "{}", exporter.log());
     }
@@ -72,8 +67,6 @@ fn sighup_does_not_kill() {
     let peer = Peer::plain(|_| ok());
     let exporter = Exporter::start(&["--target", &peer.url("/")]);
     exporter.signal(Signal::HUP);
-    while !exporter.log().contains("SIGHUP: ") {
-        std::thread::yield_now();
-    }
+    exporter.logged("SIGHUP: ");
     assert!(exporter.ask("GET", "/-/healthy").0.starts_with("http/1.1 200"));
 }

@@ -1,0 +1,59 @@
+//! `build`: the release binary or the image. Also where every other command gets the server's binary from.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+use crate::flags;
+use crate::stack::{Crates, Stack};
+
+pub(crate) fn run(sh: &Shell, flags: &flags::Build) -> Result<()> {
+    if flags.image {
+        return image(sh, Crates::from_flag(flags.vendor));
+    }
+    let binary = static_binary(sh)?;
+    let size = fs::metadata(&binary)?.len();
+    println!("{} ({})", binary.display(), mebibytes(size));
+    Ok(())
+}
+
+fn image(sh: &Shell, crates: Crates) -> Result<()> {
+    let stack = Stack::from_env(sh)?;
+    stack.build(crates)?;
+    println!("{} ({})", stack.image(), mebibytes(stack.image_size()?));
+    Ok(())
+}
+
+fn static_binary(sh: &Shell) -> Result<PathBuf> {
+    let host = cmd!(sh, "rustc --version --verbose").quiet().read()?;
+    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
+    if !matches!(host, "x86_64-unknown-linux-gnu" | "aarch64-unknown-linux-gnu") {
+        println!("{host} links its C library dynamically: a plain release build");
+        return server(sh, &["--release"]);
+    }
+    // With an explicit --target the flag is not for build scripts and procedure macros, which cannot be static.
+    let flags = format!("{} -C target-feature=+crt-static", sh.var("RUSTFLAGS").unwrap_or_default());
+    let _flags = sh.push_env("RUSTFLAGS", flags.trim());
+    server(sh, &["--release", "--target", host])
+}
+
+/// Builds the server and returns the path that cargo names: it depends on profile, target and CARGO_TARGET_DIR.
+pub(crate) fn server(sh: &Shell, flags: &[&str]) -> Result<PathBuf> {
+    let messages =
+        cmd!(sh, "cargo build --package server {flags...} --message-format=json-render-diagnostics").read()?;
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| {
+            let ours = message["target"]["name"] == "actix-exporter";
+            message["executable"].as_str().filter(|_| ours).map(PathBuf::from)
+        })
+        .context("cargo built no binary `actix-exporter`: see [[bin]] in crates/server/Cargo.toml")
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB, {bytes} bytes", bytes as f64 / f64::from(1 << 20))
+}

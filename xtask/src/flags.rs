@@ -1,0 +1,48 @@
+//! The command line, declared once: the parser and `--help` are made from it.
+
+// The macro writes `pub` items into this private module.
+#![allow(unreachable_pub)]
+
+use crate::test::Suite;
+
+xflags::xflags! {
+    /// Tasks of this workspace. Start with `cargo xtask up`, or `cargo xtask up --native` without a container engine.
+    ///
+    /// Environment: ACTIX_EXPORTER_PORT (2121) and PROMETHEUS_PORT (9090) are the ports on 127.0.0.1,
+    /// COMPOSE_PROJECT_NAME (actix-exporter) names the stack; ACTIX_EXPORTER_TARGET and the like reach the exporter.
+    cmd xtask {
+        /// Build and start the exporter and Prometheus, wait until both work, print their URLs.
+        cmd up {
+            /// Without containers: the server and a local `prometheus`, in the foreground until Ctrl-C.
+            optional --native
+            /// Put the crates into the build context first: for build containers that reach no crate registry.
+            optional --vendor
+        }
+        /// Stop the stack, and remove its containers, network and volumes.
+        cmd down {}
+        /// Follow the logs of the stack.
+        cmd logs {
+            /// Print what there is and end.
+            optional --no-follow
+        }
+        /// Build the release binary, static on Linux; print its path and size.
+        cmd build {
+            /// Build the container image instead.
+            optional --image
+            /// With --image: put the crates into the build context first.
+            optional --vendor
+        }
+        /// Check formatting, clippy and the docs; any warning fails.
+        cmd lint {}
+        /// Run the tests: all suites, or those named, of cargo, prometheus, stack.
+        /// As root on Debian it installs what the suites need and is missing.
+        cmd test {
+            /// Install nothing: a suite whose needs are missing is skipped.
+            optional --no-setup
+            /// A skipped test is a failure.
+            optional --no-skips
+            /// cargo, prometheus or stack
+            repeated suite: Suite
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! `lint`: the house rules that a machine can check.
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+pub(crate) fn run(sh: &Shell) -> Result<()> {
+    cmd!(sh, "cargo fmt --all --check").run()?;
+    cmd!(sh, "cargo clippy --workspace --all-targets --all-features -- -D warnings").run()?;
+    cmd!(sh, "cargo doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings").run()?;
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! `cargo xtask`: the tasks of this workspace. This file parses and matches; each command has a file of its own.
+
+mod build;
+mod down;
+mod engine;
+mod flags;
+mod http;
+mod lint;
+mod logs;
+mod native;
+mod process;
+mod prometheus;
+mod stack;
+mod test;
+mod up;
+mod wait;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use flags::{Xtask, XtaskCmd};
+use xshell::Shell;
+
+fn main() -> ExitCode {
+    let flags = match Xtask::from_env() {
+        Ok(flags) => flags,
+        Err(help) if help.is_help() => {
+            println!("{help}");
+            return ExitCode::SUCCESS;
+        }
+        Err(wrong) => {
+            eprintln!("error: {wrong}; `cargo xtask --help` lists commands and flags");
+            return ExitCode::from(2);
+        }
+    };
+    match run(flags.subcommand) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: XtaskCmd) -> anyhow::Result<ExitCode> {
+    wait::catch_interrupts()?;
+    let sh = Shell::new()?;
+    sh.change_dir(root());
+    match command {
+        XtaskCmd::Up(flags) if flags.native => native::run(&sh)?,
+        XtaskCmd::Up(flags) => up::run(&sh, &flags)?,
+        XtaskCmd::Down(_) => down::run(&sh)?,
+        XtaskCmd::Logs(flags) => logs::run(&sh, &flags)?,
+        XtaskCmd::Build(flags) => build::run(&sh, &flags)?,
+        XtaskCmd::Lint(_) => lint::run(&sh)?,
+        XtaskCmd::Test(flags) => return Ok(test::run(&sh, &flags)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The workspace root: every path below is relative to it, wherever xtask was called from.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}

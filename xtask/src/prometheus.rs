@@ -1,0 +1,140 @@
+//! A local Prometheus with the shipped configuration, rewritten for this machine; and its HTTP API.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::http;
+use crate::process::{self, Running};
+use crate::wait;
+
+pub(crate) const CONFIG: &str = "compose/prometheus/prometheus.yml";
+/// The exporter as the stack's network knows it.
+const TARGET: &str = "actix_exporter:2121";
+const INTERVAL: &str = "scrape_interval: 15s";
+
+/// The shipped configuration with another target and, where asked for, another interval.
+pub(crate) fn rewrite(config: &str, target: &str, interval: Option<&str>) -> Result<String> {
+    ensure!(
+        config.contains(TARGET),
+        "{CONFIG} has no target {TARGET}: restore it, or change it in xtask/src/prometheus.rs too"
+    );
+    let config = config.replace(TARGET, target);
+    let Some(interval) = interval else { return Ok(config) };
+    ensure!(
+        config.contains(INTERVAL),
+        "{CONFIG} has no `{INTERVAL}`: restore it, or change it in xtask/src/prometheus.rs too"
+    );
+    Ok(config.replace(INTERVAL, &format!("scrape_interval: {interval}")))
+}
+
+/// A running Prometheus. Its data and log lie in the folder it was given.
+pub(crate) struct Prometheus {
+    process: Running,
+    log: PathBuf,
+    pub(crate) api: Api,
+}
+
+impl Prometheus {
+    pub(crate) fn start(binary: &Path, dir: &Path, config: &str, listen: SocketAddr) -> Result<Prometheus> {
+        let (file, data, log) = (dir.join("prometheus.yml"), dir.join("data"), dir.join("prometheus.log"));
+        std::fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))?;
+        let (stdout, stderr) = process::log_to(&log)?;
+        let mut command = Command::new(binary);
+        command
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", data.display()))
+            .arg(format!("--web.listen-address={listen}"))
+            .current_dir(dir)
+            .stdout(stdout)
+            .stderr(stderr);
+        let process = Running::spawn("prometheus", &mut command)?;
+        Ok(Prometheus { process, log, api: Api::on(listen) })
+    }
+
+    /// Waits until it serves and its target is up.
+    pub(crate) fn wait_up(&mut self, limit: Duration) -> Result<()> {
+        wait::until("Prometheus sees the exporter up", limit, |last| {
+            self.check()?;
+            Ok(self.api.up(last))
+        })
+    }
+
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.process.check().with_context(|| format!("its log ends: {}", process::tail(&self.log)))
+    }
+}
+
+/// What Prometheus answers over HTTP.
+pub(crate) struct Api {
+    pub(crate) url: String,
+}
+
+impl Api {
+    pub(crate) fn on(address: SocketAddr) -> Api {
+        Api { url: format!("http://{address}") }
+    }
+
+    /// `Some` once the exporter's target is up; a Prometheus that does not answer yet is waited for.
+    pub(crate) fn up(&self, last: &mut String) -> Option<()> {
+        let value = self.value(r#"up{job="actix_exporter"}"#);
+        *last = match &value {
+            Ok(Some(up)) => format!("up is {up}"),
+            Ok(None) => "no scrape yet".to_owned(),
+            Err(error) => format!("{error:#}"),
+        };
+        matches!(value, Ok(Some(up)) if up >= 1.0).then_some(())
+    }
+
+    /// The first sample of an instant query.
+    pub(crate) fn value(&self, expr: &str) -> Result<Option<f64>> {
+        let answer = self.get("query", &[("query", expr)])?;
+        let Some(sample) = answer["result"][0]["value"][1].as_str() else { return Ok(None) };
+        Ok(Some(sample.parse().with_context(|| format!("{expr}: no number: {sample}"))?))
+    }
+
+    /// The `data` of an API answer.
+    pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
+        Ok(http::json(&format!("{}/api/v1/{path}", self.url), query)?["data"].take())
+    }
+}
+
+/// A port that was free a moment ago, for programs that cannot say which one the system chose.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0").context("no free port on 127.0.0.1")?.local_addr()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CONFIG, rewrite};
+
+    fn shipped() -> String {
+        std::fs::read_to_string(crate::root().join(CONFIG)).unwrap()
+    }
+
+    #[test]
+    fn the_target_is_rewritten_and_the_rest_stays() {
+        let rewritten = rewrite(&shipped(), "127.0.0.1:4711", None).unwrap();
+        assert!(rewritten.contains("targets: ['127.0.0.1:4711']"), "{rewritten}");
+        assert!(
+            rewritten.contains("scrape_interval: 15s") && rewritten.contains("job_name: 'actix_exporter'"),
+            "{rewritten}"
+        );
+    }
+
+    #[test]
+    fn the_interval_is_rewritten_where_asked_for() {
+        let rewritten = rewrite(&shipped(), "127.0.0.1:4711", Some("1s")).unwrap();
+        assert!(rewritten.contains("scrape_interval: 1s\n"), "{rewritten}");
+    }
+
+    #[test]
+    fn a_configuration_without_the_target_is_no_silent_success() {
+        let message = rewrite("scrape_interval: 15s", "127.0.0.1:1", None).unwrap_err().to_string();
+        assert!(message.contains(CONFIG) && message.contains("actix_exporter:2121"), "{message}");
+    }
+}

@@ -1,0 +1,127 @@
+//! `test`: every suite in its order, one tally, one last line that says how it went.
+
+mod cargo;
+mod prometheus;
+mod setup;
+mod stack;
+
+use std::fmt;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Instant;
+
+use anyhow::Result;
+use xshell::Shell;
+
+use crate::flags;
+use crate::wait;
+use setup::Setup;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suite {
+    /// The tests of the crates.
+    Cargo,
+    /// A real Prometheus scrapes the running server.
+    Prometheus,
+    /// The compose stack on a real engine.
+    Stack,
+}
+
+impl Suite {
+    const ALL: [Suite; 3] = [Suite::Cargo, Suite::Prometheus, Suite::Stack];
+
+    /// Seconds that a cold run takes on two cores, downloads apart.
+    fn budget(self) -> u64 {
+        match self {
+            Suite::Cargo | Suite::Stack => 300,
+            Suite::Prometheus => 90,
+        }
+    }
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Suite::Cargo => "cargo",
+            Suite::Prometheus => "prometheus",
+            Suite::Stack => "stack",
+        })
+    }
+}
+
+impl FromStr for Suite {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Suite, String> {
+        let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
+        known.ok_or(format!("`{name}` is no suite: choose cargo, prometheus or stack"))
+    }
+}
+
+pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
+    let chosen = if flags.suite.is_empty() { &Suite::ALL[..] } else { &flags.suite };
+    let setup = Setup::new(sh, !flags.no_setup);
+    let mut tally = Tally::default();
+    for suite in chosen {
+        println!("suite {suite}: budget {} s", suite.budget());
+        let start = Instant::now();
+        let ended = match suite {
+            Suite::Cargo => cargo::run(sh, &mut tally),
+            Suite::Prometheus => prometheus::run(sh, &setup, &mut tally),
+            Suite::Stack => stack::run(sh, &setup, &mut tally),
+        };
+        if let Err(error) = ended {
+            tally.fail(&format!("suite {suite}"), &error);
+        }
+        let took = start.elapsed().as_secs();
+        let over = if took > suite.budget() { ", over its budget" } else { "" };
+        println!("suite {suite}: took {took} s{over}");
+        if wait::interrupted() {
+            break;
+        }
+    }
+    println!("{tally}");
+    let good = tally.failed == 0 && !(flags.no_skips && tally.skipped > 0) && !wait::interrupted();
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// How many tests ended how.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    passed: u32,
+    failed: u32,
+    skipped: u32,
+}
+
+impl Tally {
+    /// Runs one check and says how it ended; whether it passed is for checks that build on it.
+    fn check(&mut self, name: &str, check: impl FnOnce() -> Result<()>) -> bool {
+        match check() {
+            Ok(()) => {
+                println!("ok   {name}");
+                self.passed += 1;
+                true
+            }
+            Err(seen) => {
+                self.fail(name, &seen);
+                false
+            }
+        }
+    }
+
+    fn fail(&mut self, name: &str, seen: &anyhow::Error) {
+        println!("FAIL {name}: {seen:#}");
+        self.failed += 1;
+    }
+
+    fn skip(&mut self, name: &str, reason: &anyhow::Error) {
+        println!("skip {name}: {reason:#}");
+        self.skipped += 1;
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+    }
+}

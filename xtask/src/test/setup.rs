@@ -1,0 +1,309 @@
+//! What the suites need from the machine: installed where that is allowed, else named with the command that installs it.
+//!
+//! The optional folder `../shared/offline` helps machines that reach no image registry: it holds scripts that make stand-ins
+//! of the base images, and unpack programs that Debian has only in a newer release. Nothing else depends on it.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use xshell::{Shell, cmd};
+
+use crate::engine::{self, Client};
+use crate::stack;
+
+pub(crate) struct Setup<'a> {
+    sh: &'a Shell,
+    /// Whether anything may be installed, downloaded or started.
+    allowed: bool,
+    scripts: Option<PathBuf>,
+    /// What the scripts make, kept between runs.
+    cache: PathBuf,
+}
+
+/// A Prometheus, and its promtool of the same version.
+pub(crate) struct Binary {
+    pub(crate) version: String,
+    pub(crate) prometheus: PathBuf,
+    pub(crate) promtool: PathBuf,
+}
+
+impl Setup<'_> {
+    pub(crate) fn new(sh: &Shell, allowed: bool) -> Setup<'_> {
+        let root = sh.current_dir();
+        let scripts = root.join("../shared/offline").canonicalize().ok();
+        Setup { sh, allowed, scripts, cache: root.join("target/offline") }
+    }
+
+    /// The system's own Prometheus, and a 3.x where that is an older one.
+    pub(crate) fn prometheus(&self) -> Vec<Result<Binary>> {
+        let system = self.system_prometheus();
+        let old = system.as_ref().is_ok_and(|binary| binary.version.starts_with("2."));
+        let mut found = vec![system];
+        if old || found[0].is_err() {
+            found.push(self.new_prometheus());
+        }
+        found
+    }
+
+    fn system_prometheus(&self) -> Result<Binary> {
+        if which("prometheus").is_none() {
+            self.apt(&["prometheus"], Daemons::StayStopped)?;
+        }
+        self.binary(&which("prometheus").context("still no `prometheus` in PATH after its installation")?)
+    }
+
+    /// Debian's next release has a 3.x, and so has the image that the stack runs.
+    fn new_prometheus(&self) -> Result<Binary> {
+        let packed = self.unpacked("prometheus", "forky", &["prometheus", "promtool"], "prometheus");
+        let path =
+            packed.or_else(|_| self.copied_from_image()).context("Prometheus 3 is neither here nor to be had")?;
+        self.binary(&path)
+    }
+
+    fn copied_from_image(&self) -> Result<PathBuf> {
+        ensure!(
+            cfg!(target_os = "linux"),
+            "the image's binaries are for Linux: put prometheus and promtool 3.x into PATH"
+        );
+        let (sh, engine, dir) = (self.sh, self.running_engine()?, self.cache.join("image"));
+        let (_, image) = self.image_names()?;
+        self.pull(engine, &image)?;
+        sh.create_dir(&dir)?;
+        let container = cmd!(sh, "{engine} create {image}").quiet().read()?;
+        let copies = ["prometheus", "promtool"].map(|program| {
+            cmd!(sh, "{engine} cp {container}:/bin/{program} {dir}").quiet().ignore_stdout().ignore_stderr().run()
+        });
+        cmd!(sh, "{engine} rm --volumes {container}").quiet().ignore_stdout().run()?;
+        copies.into_iter().collect::<Result<(), _>>()?;
+        Ok(dir.join("prometheus"))
+    }
+
+    fn binary(&self, prometheus: &Path) -> Result<Binary> {
+        let output = cmd!(self.sh, "{prometheus} --version").quiet().output()?;
+        let said = String::from_utf8([output.stdout, output.stderr].concat())?;
+        let version = said.split_whitespace().skip_while(|word| *word != "version").nth(1);
+        let version =
+            version.with_context(|| format!("{} --version names no version: {said}", prometheus.display()))?;
+        let promtool = prometheus.with_file_name("promtool");
+        ensure!(promtool.exists(), "{} is missing: install promtool beside prometheus", promtool.display());
+        let version = version.split('+').next().unwrap_or(version).to_owned();
+        Ok(Binary { version, prometheus: prometheus.to_owned(), promtool })
+    }
+
+    /// An engine that answers, with all its compose clients. What it started is stopped when the value goes.
+    pub(crate) fn engine(&self) -> Result<(Engine, Vec<Client>)> {
+        let engine = match self.running_engine() {
+            Ok(_) => Engine { started: None },
+            Err(none) => self.own_engine(none)?,
+        };
+        if engine::answers(self.sh, "docker") {
+            self.compose_clients()?;
+        }
+        let clients: Vec<Client> = Client::ALL
+            .into_iter()
+            .filter(|client| client.works(self.sh) && engine::answers(self.sh, client.engine()))
+            .collect();
+        ensure!(!clients.is_empty(), "the engine has no compose client: install docker compose or podman compose");
+        Ok((engine, clients))
+    }
+
+    fn running_engine(&self) -> Result<&'static str> {
+        if which("docker").is_none() && which("podman").is_none() {
+            self.apt(&["docker.io", "docker-compose"], Daemons::MayStart)?;
+        }
+        let answers = ["docker", "podman"].into_iter().find(|engine| engine::answers(self.sh, engine));
+        answers.context("no container engine answers: start docker, then run this again")
+    }
+
+    fn own_engine(&self, none: anyhow::Error) -> Result<Engine> {
+        let Ok(script) = self.script("engine.sh") else { return Err(none) };
+        // Containers do not start from a data folder behind a symbolic link.
+        let (sh, state) = (self.sh, self.sh.create_dir(self.cache.join("engine"))?.canonicalize()?);
+        println!("set-up: starting a Docker engine for the tests");
+        let said = cmd!(sh, "{script} {state}").quiet().read().context("the Docker engine does not start")?;
+        let host = said
+            .lines()
+            .find_map(|line| line.strip_prefix("export DOCKER_HOST="))
+            .context("engine.sh names no host")?;
+        sh.set_var("DOCKER_HOST", host);
+        Ok(Engine { started: Some(state.join("docker.pid")) })
+    }
+
+    /// Both generations of compose, as far as they can be had: the file has to suit both, and the stack needs one.
+    fn compose_clients(&self) -> Result<()> {
+        let plugin = || Client::DockerPlugin.works(self.sh);
+        if !plugin() && self.unpacked("compose", "trixie", &["docker-compose"], "docker-compose").is_ok() {
+            self.sh.set_var("DOCKER_CONFIG", self.cache.join("compose"));
+        }
+        if which("docker-compose").is_none()
+            && let Err(reason) = self.apt(&["docker-compose"], Daemons::MayStart)
+        {
+            ensure!(plugin(), reason);
+            println!("set-up: testing with docker compose only; {reason:#}");
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the images are there that the stack is built from.
+    pub(crate) fn base_images(&self, engine: &str) -> Result<()> {
+        let (rust, prometheus) = self.image_names()?;
+        for image in [rust, prometheus] {
+            self.pull(engine, &image).or_else(|why| match self.script("base-images.sh") {
+                Ok(script) => self.stand_ins(&script),
+                Err(_) => Err(why),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The names that compose.yaml gives the images of the toolchain and of Prometheus.
+    fn image_names(&self) -> Result<(String, String)> {
+        let compose = self.sh.read_file(stack::FILE)?;
+        let value = |variable| {
+            let set = self.sh.var(variable).ok().filter(|value| !value.is_empty());
+            set.or_else(|| default_of(&compose, variable))
+                .with_context(|| format!("{} names no {variable}", stack::FILE))
+        };
+        Ok((value("RUST_IMAGE")?, format!("prom/prometheus:{}", value("PROMETHEUS_VERSION")?)))
+    }
+
+    fn pull(&self, engine: &str, image: &str) -> Result<()> {
+        let succeeds = |args: &[&str]| {
+            self.sh.cmd(engine).args(args).arg(image).quiet().ignore_stdout().ignore_stderr().run().is_ok()
+        };
+        if succeeds(&["image", "inspect"]) {
+            return Ok(());
+        }
+        ensure!(self.allowed, "image {image} is not on this machine: {engine} pull {image}");
+        println!("set-up: {engine} pull {image}");
+        ensure!(succeeds(&["pull", "--quiet"]), "image {image} cannot be pulled: try {engine} pull {image}");
+        Ok(())
+    }
+
+    fn stand_ins(&self, script: &Path) -> Result<()> {
+        let binary = self.unpacked("prometheus", "forky", &["prometheus", "promtool"], "prometheus")?;
+        let (sh, dir, rootfs) = (self.sh, binary.parent().context("a path")?, self.cache.join("rootfs.tar"));
+        println!("set-up: making stand-ins of the base images (about 90 s the first time)");
+        cmd!(sh, "{script} {dir}").env("ROOTFS_CACHE", rootfs).quiet().run()?;
+        Ok(())
+    }
+
+    /// Whether images are built from what this machine has: then the build container reaches no crate registry either.
+    pub(crate) fn offline(&self) -> bool {
+        self.scripts.is_some()
+    }
+
+    /// A program out of packages of another Debian release, unpacked but not installed.
+    fn unpacked(&self, name: &str, release: &str, packages: &[&str], program: &str) -> Result<PathBuf> {
+        let (sh, dir) = (self.sh, self.cache.join(name));
+        let path = dir.join("x/usr/bin").join(program);
+        if !path.exists() {
+            let script = self.script("debs.sh")?;
+            println!("set-up: unpacking {} of Debian {release} under {}", packages.join(", "), dir.display());
+            cmd!(sh, "{script} {dir} {release} {packages...}").quiet().ignore_stdout().run()?;
+        }
+        Ok(path)
+    }
+
+    fn script(&self, name: &str) -> Result<PathBuf> {
+        let scripts =
+            self.scripts.as_ref().context("there is no folder ../shared/offline with what replaces downloads")?;
+        ensure!(self.allowed, "--no-setup forbids to run {name}");
+        Ok(scripts.join(name))
+    }
+
+    fn apt(&self, packages: &[&str], daemons: Daemons) -> Result<()> {
+        let (sh, command) = (self.sh, format!("apt-get install {}", packages.join(" ")));
+        let debian = Path::new("/etc/debian_version").exists();
+        ensure!(debian, "{} is missing: install it (on Debian: {command})", packages.join(" or "));
+        let root = cmd!(sh, "id -u").quiet().read()? == "0";
+        ensure!(root && self.allowed, "{} is missing: install it as root with {command}", packages.join(" or "));
+        println!("set-up: {command}");
+        let _policy = match daemons {
+            Daemons::StayStopped => Policy::stay_stopped(),
+            Daemons::MayStart => None,
+        };
+        let install = || {
+            cmd!(sh, "apt-get install --yes -qq --no-install-recommends {packages...}")
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .quiet()
+                .ignore_stdout()
+                .run()
+        };
+        if install().is_err() {
+            // Most likely package lists that are missing or too old.
+            cmd!(sh, "apt-get update -qq").quiet().run()?;
+            install().with_context(|| format!("`{command}` failed, its output above says why"))?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Daemons {
+    MayStart,
+    /// A Prometheus started by its package would sit on port 9090.
+    StayStopped,
+}
+
+/// Debian's way to keep a package from starting its daemon, taken back afterwards.
+struct Policy;
+
+impl Policy {
+    const FILE: &'static str = "/usr/sbin/policy-rc.d";
+
+    fn stay_stopped() -> Option<Policy> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(Policy::FILE).ok()?;
+        std::io::Write::write_all(&mut file, b"#!/bin/sh\nexit 101\n").ok()?;
+        Some(Policy)
+    }
+}
+
+impl Drop for Policy {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(Policy::FILE) {
+            eprintln!("warning: cannot remove {}: {error}", Policy::FILE);
+        }
+    }
+}
+
+/// The engine for the length of a suite.
+pub(crate) struct Engine {
+    /// The pid file, where we started it.
+    started: Option<PathBuf>,
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(pid) = self.started.as_ref().and_then(|file| fs::read_to_string(file).ok()) {
+            let _ = std::process::Command::new("sh").args(["-c", "kill -TERM \"$0\"", pid.trim()]).status();
+        }
+    }
+}
+
+fn which(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|dir| dir.join(program)).find(|path| path.is_file())
+}
+
+/// The default that compose.yaml gives a variable: `${NAME:-default}`.
+fn default_of(compose: &str, variable: &str) -> Option<String> {
+    let (_, rest) = compose.split_once(&format!("${{{variable}:-"))?;
+    Some(rest.split_once('}')?.0.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::default_of;
+    use crate::stack;
+
+    #[test]
+    fn base_images_are_those_that_compose_yaml_names() {
+        let compose = std::fs::read_to_string(crate::root().join(stack::FILE)).unwrap();
+        assert!(default_of(&compose, "RUST_IMAGE").unwrap().starts_with("rust:"));
+        assert!(default_of(&compose, "PROMETHEUS_VERSION").unwrap().starts_with('v'));
+        assert_eq!(default_of(&compose, "NO_SUCH_VARIABLE"), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! Suite `stack`: the compose stack on a real engine, with every compose client there is.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use serde_json::Value;
+use xshell::Shell;
+
+use super::Tally;
+use super::setup::Setup;
+use crate::engine::Client;
+use crate::prometheus;
+use crate::stack::{self, Crates, Ports, Stack};
+use crate::up;
+use crate::wait;
+
+/// Longer than the scrape interval of the stack.
+const LIMIT: Duration = Duration::from_secs(40);
+
+pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()> {
+    let (_engine, clients) = match setup.engine() {
+        Ok(there) => there,
+        Err(reason) => {
+            tally.skip("stack", &reason);
+            return Ok(());
+        }
+    };
+    if let Err(reason) = setup.base_images(clients[0].engine()) {
+        tally.skip("stack", &reason);
+        return Ok(());
+    }
+    let first = TestStack::new(sh, clients[0])?;
+    let built = tally
+        .check(&format!("{}: the image builds", first.0.client), || first.0.build(Crates::from_flag(setup.offline())));
+    if !built {
+        return Ok(());
+    }
+    tally.check("the image runs as nobody, checks its own health and has no shell", || image_is_bare(&first.0));
+    tally.check("a taken port is named, and nothing is left behind", || taken_port(sh, clients[0]));
+    for client in clients {
+        life_of(&TestStack::new(sh, client)?.0, tally);
+    }
+    first.0.engine(["image", "rm", &first.0.image()]).ignore_stdout().run()?;
+    Ok(())
+}
+
+/// A stack of its own name and ports, removed on every path. Its target is the exporter itself: nothing leaves the machine.
+struct TestStack<'a>(Stack<'a>);
+
+impl TestStack<'_> {
+    fn new(sh: &Shell, client: Client) -> Result<TestStack<'_>> {
+        let ports = Ports { exporter: prometheus::free_address()?, prometheus: prometheus::free_address()? };
+        Ok(TestStack(Stack {
+            sh,
+            client,
+            project: format!("actix-exporter-test-{}", std::process::id()),
+            ports,
+            version: format!("test-{}", std::process::id()),
+            revision: stack::revision(sh),
+            env: vec![("ACTIX_EXPORTER_TARGET", "http://127.0.0.1:2121/-/healthy".to_owned())],
+        }))
+    }
+}
+
+impl Drop for TestStack<'_> {
+    fn drop(&mut self) {
+        let left = ["ps", "network", "volume"].iter().any(|kind| self.0.left(kind).is_ok_and(|ids| !ids.is_empty()));
+        if left && let Err(error) = self.0.down() {
+            eprintln!("warning: {error:#}");
+        }
+    }
+}
+
+fn life_of(stack: &Stack<'_>, tally: &mut Tally) {
+    let name = |rule: &str| format!("{}: {rule}", stack.client);
+    tally.check(&name("compose.yaml is valid"), || Ok(stack.compose(["config", "--quiet"]).run()?));
+    if !tally.check(&name("up: both are healthy, Prometheus sees the exporter up"), || up::start(stack, None)) {
+        return;
+    }
+    tally.check(&name("the probe's status arrives in Prometheus"), || probe_status(stack));
+    tally.check(&name("the containers are hardened"), || hardened(stack));
+    tally.check(&name("variables that are not set stay unset"), || unset_stays_unset(stack));
+    tally.check(&name("a second up changes nothing"), || second_up(stack));
+    tally.check(&name("the exporter stops on SIGTERM with exit code 0"), || stops(stack));
+    tally.check(&name("down leaves no container, network or volume"), || stack.down());
+}
+
+fn image_is_bare(stack: &Stack<'_>) -> Result<()> {
+    let image = stack.image();
+    let config: Value = serde_json::from_str(&stack.inspect(&image, "{{json .Config}}")?)?;
+    ensure!(config["User"] == "65532:65532", "its user is {}", config["User"]);
+    ensure!(config["Healthcheck"]["Test"][0] == "CMD", "its health check is {}", config["Healthcheck"]);
+    let shell = stack.engine(["run", "--rm", "--network", "none", "--entrypoint", "/bin/sh", &image, "-c", "true"]);
+    let output = shell.ignore_status().output()?;
+    ensure!(output.status.code() == Some(127), "running /bin/sh in it ended with {}", output.status);
+    Ok(())
+}
+
+fn taken_port(sh: &Shell, client: Client) -> Result<()> {
+    let mut test = TestStack::new(sh, client)?;
+    let stranger = TcpListener::bind("127.0.0.1:0")?;
+    test.0.ports.prometheus = stranger.local_addr()?;
+    let Err(error) = up::start(&test.0, None) else { bail!("up succeeded") };
+    let line = format!("{error:#}");
+    let port = test.0.ports.prometheus.port().to_string();
+    ensure!(line.contains(&port) && line.lines().count() == 1, "its message is: {line}");
+    for kind in ["ps", "network", "volume"] {
+        let left = test.0.left(kind)?;
+        ensure!(left.is_empty(), "left behind: {left:?}");
+    }
+    Ok(())
+}
+
+fn probe_status(stack: &Stack<'_>) -> Result<()> {
+    wait::until("Prometheus has the probe's status", LIMIT, |last| {
+        let value = stack.api().value("last_external_access_status_code")?;
+        *last = format!("{value:?}");
+        Ok(value.filter(|status| (*status - 200.0).abs() < f64::EPSILON).map(drop))
+    })
+}
+
+fn hardened(stack: &Stack<'_>) -> Result<()> {
+    for service in ["actix_exporter", "prometheus"] {
+        let host: Value = serde_json::from_str(&stack.inspect(&container(stack, service)?, "{{json .HostConfig}}")?)?;
+        ensure!(host["ReadonlyRootfs"] == true, "{service}: its root file system can be written");
+        ensure!(host["CapDrop"][0] == "ALL", "{service}: CapDrop is {}", host["CapDrop"]);
+        ensure!(
+            host["SecurityOpt"].to_string().contains("no-new-privileges"),
+            "{service}: SecurityOpt is {}",
+            host["SecurityOpt"]
+        );
+        for limit in ["Memory", "PidsLimit"] {
+            ensure!(host[limit].as_u64().is_some_and(|limit| limit > 0), "{service}: {limit} is {}", host[limit]);
+        }
+    }
+    Ok(())
+}
+
+/// A name without `=` is how compose says "unset", and the engine leaves it out; a name with nothing behind its `=` reaches
+/// the exporter as an empty value.
+fn unset_stays_unset(stack: &Stack<'_>) -> Result<()> {
+    let env = stack.inspect(&container(stack, "actix_exporter")?, "{{range .Config.Env}}{{println .}}{{end}}")?;
+    let empty: Vec<&str> = env.lines().filter(|line| line.ends_with('=')).collect();
+    ensure!(empty.is_empty(), "empty values: {}", empty.join(" "));
+    Ok(())
+}
+
+fn second_up(stack: &Stack<'_>) -> Result<()> {
+    let starts = || -> Result<Vec<String>> {
+        let services = ["actix_exporter", "prometheus"];
+        services
+            .iter()
+            .map(|service| stack.inspect(&container(stack, service)?, "{{.Id}} {{.State.StartedAt}}"))
+            .collect()
+    };
+    let before = starts()?;
+    up::start(stack, None)?;
+    let after = starts()?;
+    ensure!(before == after, "containers were replaced: {before:?}, then {after:?}");
+    Ok(())
+}
+
+fn stops(stack: &Stack<'_>) -> Result<()> {
+    let id = container(stack, "actix_exporter")?;
+    stack.engine(["stop", &id]).ignore_stdout().run()?;
+    let code = stack.inspect(&id, "{{.State.ExitCode}}")?;
+    ensure!(code == "0", "its exit code is {code}");
+    Ok(())
+}
+
+fn container(stack: &Stack<'_>, service: &str) -> Result<String> {
+    match stack.container(service)? {
+        Some(id) => Ok(id),
+        None => bail!("{service} has no container"),
+    }
+}
