@@ -1,4 +1,4 @@
-//! The metrics of a web server and of the outside that it depends on: defined here, registered into a [`Registry`] that
+//! The metrics of a web server and of the outside that it depends on: defined here, registered into a [`Registry`](prometheus::Registry) that
 //! the caller owns, and exposed.
 //!
 //! With feature `actix-web`, a service counts its requests and answers scrapes in five lines:

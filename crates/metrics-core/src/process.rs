@@ -104,11 +104,8 @@ impl BuildInfo {
     /// Registers `name` (by convention `PROGRAM_build_info`) with the labels `version`, `revision` and `rustc`.
     ///
     /// # Errors
-    /// [`RegisterError`] if the name is taken, or if the registry has a prefix or common labels. The registry is then
-    /// as it was.
-    ///
-    /// # Panics
-    /// If `name` is no legal metric name.
+    /// [`RegisterError`] if the name is taken or not legal, or if the registry has a prefix or common labels. The registry
+    /// is then as it was.
     pub fn register(
         registry: &Registry,
         name: &'static str,

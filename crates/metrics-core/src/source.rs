@@ -41,6 +41,8 @@ pub enum RegisterError {
     },
     /// Another metric has one of the names, with other labels or another HELP.
     Conflict(Error),
+    /// A name is none that Prometheus allows.
+    IllegalName(Error),
     /// The registry puts a prefix before names or adds labels, so the metrics would not have the names that are promised.
     AlteredNames,
 }
@@ -57,6 +59,7 @@ impl std::fmt::Display for RegisterError {
                 f,
                 "another metric in this registry has the same name: {error}; rename it, or use a registry of its own"
             ),
+            Self::IllegalName(error) => write!(f, "{error}; a metric name is letters, digits, `_` and `:`, with no digit first"),
             Self::AlteredNames => f.write_str(
                 "this registry has a prefix or common labels, which would change the names that dashboards rely on: use Registry::new() \
                  and let Prometheus add labels (external_labels, relabel_configs)",
@@ -70,10 +73,11 @@ impl std::error::Error for RegisterError {}
 /// Registers `source` whole, or not at all.
 pub(crate) fn register(registry: &Registry, source: Arc<impl Source>) -> Result<(), RegisterError> {
     let source: Arc<dyn Source> = source;
-    if alters_names(registry) {
+    let adapter = Adapter::new(source.clone())?;
+    if alters_names(registry)? {
         return Err(RegisterError::AlteredNames);
     }
-    registry.register(Box::new(Adapter::new(source.clone()))).map_err(|error| match error {
+    registry.register(Box::new(adapter)).map_err(|error| match error {
         Error::AlreadyReg => RegisterError::AlreadyRegistered { family: first_taken(registry, source.families()) },
         other => RegisterError::Conflict(other),
     })
@@ -82,7 +86,7 @@ pub(crate) fn register(registry: &Registry, source: Arc<impl Source>) -> Result<
 /// The error of a registry does not say which name is taken, so each is tried alone.
 fn first_taken(registry: &Registry, families: &[Family]) -> &'static str {
     let free = |family: &&Family| {
-        let reserved = Box::new(Reserved(desc(family)));
+        let Ok(reserved) = desc(family).map(|desc| Box::new(Reserved(desc))) else { return false };
         registry.register(reserved.clone()).is_ok_and(|()| registry.unregister(reserved).is_ok())
     };
     families.iter().find(|family| !free(family)).unwrap_or(&families[0]).name
@@ -103,17 +107,18 @@ impl Collector for Reserved {
 }
 
 /// A registry does not say whether it has a prefix or common labels, so a family is sent through it.
-fn alters_names(registry: &Registry) -> bool {
-    let canary = Adapter::new(Arc::new(Canary(std::thread::current().id())));
+fn alters_names(registry: &Registry) -> Result<bool, RegisterError> {
+    let canary = Adapter::new(Arc::new(Canary(std::thread::current().id())))?;
     let Ok(()) = registry.register(Box::new(canary.clone())) else {
-        return false; // a second registration at the same time; it is judged by its own canary
+        return Ok(false); // a second registration at the same time; it is judged by its own canary
     };
     let seen = registry.gather();
     // It was registered a moment ago, and nobody else knows it.
     let _ = registry.unregister(Box::new(canary));
-    !seen.iter().any(|family| {
+    let unaltered = |family: &MetricFamily| {
         family.name() == Canary::FAMILIES[0].name && family.get_metric().iter().all(|m| m.get_label().is_empty())
-    })
+    };
+    Ok(!seen.iter().any(unaltered))
 }
 
 /// Seen by the thread that registers, and by no scrape that happens to run beside it.
@@ -153,16 +158,15 @@ struct Adapter {
 }
 
 impl Adapter {
-    fn new(source: Arc<dyn Source>) -> Self {
-        let descs = source.families().iter().map(desc).collect();
-        Self { source, descs }
+    fn new(source: Arc<dyn Source>) -> Result<Self, RegisterError> {
+        let descs = source.families().iter().map(desc).collect::<Result<_, _>>().map_err(RegisterError::IllegalName)?;
+        Ok(Self { source, descs })
     }
 }
 
-fn desc(family: &Family) -> Desc {
+fn desc(family: &Family) -> Result<Desc, Error> {
     let labels = family.labels.iter().map(ToString::to_string).collect();
     Desc::new(family.name.to_owned(), family.help.to_owned(), labels, std::collections::HashMap::new())
-        .expect("names and labels of our own families are legal: the tests register each")
 }
 
 impl Collector for Adapter {
@@ -240,7 +244,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::{ExternalMetrics, HttpMetrics, ProcessMetrics};
+    use crate::{BuildInfo, ExternalMetrics, HttpMetrics, ProcessMetrics};
 
     fn names(registry: &Registry) -> Vec<String> {
         registry.gather().iter().map(|family| family.name().to_owned()).collect()
@@ -291,6 +295,14 @@ mod tests {
             }
             assert_eq!(names(&registry), Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn an_illegal_name_is_a_typed_error() {
+        let registry = Registry::new();
+        let error = BuildInfo::register(&registry, "3-shake_build_info", "1", "1", "1").unwrap_err();
+        assert!(matches!(error, RegisterError::IllegalName(_)), "{error}");
+        assert_eq!(names(&registry), Vec::<String>::new());
     }
 
     #[test]

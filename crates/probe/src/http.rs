@@ -64,8 +64,11 @@ impl Answer {
             let location = location.ok_or_else(|| Failure::new(Reason::Redirect, "a redirect without a Location"))?;
             let location = String::from_utf8_lossy(location.as_bytes());
             let to = from.join(&location);
-            let to = to.map_err(|error| Failure::new(Reason::Redirect, format!("Location {location:?}: {error}")))?;
+            let mut to =
+                to.map_err(|error| Failure::new(Reason::Redirect, format!("Location {location:?}: {error}")))?;
             if matches!(to.scheme(), "http" | "https") {
+                // They are not sent, and must not be shown. It can only fail for URLs without a host, which these two have.
+                let _ = (to.set_username(""), to.set_password(None));
                 Ok(to)
             } else {
                 Err(Failure::new(Reason::Redirect, format!("to scheme {}, which is not followed", to.scheme())))

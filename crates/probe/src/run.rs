@@ -60,6 +60,13 @@ pub struct Hop {
     pub status: Option<u16>,
 }
 
+impl Hop {
+    /// What was asked for, to be shown: without the query, in which sites put keys when they redirect.
+    pub fn shown(&self) -> &str {
+        &self.url[..url::Position::AfterPath]
+    }
+}
+
 /// Asks what `spec` says, once. Ends at its timeout at the latest, whatever the peer does.
 pub async fn run(spec: &Spec, env: &Env) -> RunReport {
     let at = SystemTime::now();

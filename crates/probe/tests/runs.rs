@@ -157,7 +157,7 @@ async fn p3_a_name_that_cannot_exist() {
 #[actix_rt::test]
 async fn redirects_are_followed_and_each_is_a_hop() {
     let last = Peer::plain(|path| if path == "/d/there?q=1" { ok() } else { response("400 Bad", "", "") });
-    let there = last.url("/d/here");
+    let there = last.url("/d/here").replace("http://", "http://me:secret@");
     let first = Peer::plain(move |_| redirect("301 Moved Permanently", &there));
     last.answers(|path| match path {
         "/d/here" => redirect("307 Temporary Redirect", "there?q=1#fragment"),
@@ -167,6 +167,7 @@ async fn redirects_are_followed_and_each_is_a_hop() {
     let report = ask(&first.url("/"), 10 * SECOND).await;
     assert_eq!(failed(&report), (None, Some(200)), "{report:?}");
     assert_eq!(report.outcome.redirects, 2);
+    assert!(!format!("{report:?}").contains("secret") && report.hops[2].shown().ends_with("/d/there"), "{report:?}");
     let hops = report.hops.iter().map(|hop| (hop.address, hop.status)).collect::<Vec<_>>();
     assert_eq!(
         hops,

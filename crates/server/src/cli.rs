@@ -48,7 +48,7 @@ pub(crate) enum Command {
 
 #[derive(clap::Args)]
 pub(crate) struct Flags {
-    /// Where to serve: [HOST]:PORT. Without HOST on all addresses, IPv4 and IPv6; port 0 lets the system choose
+    /// Where to serve, as `[HOST]:PORT`; without HOST on all addresses, IPv4 and IPv6; port 0 lets the system choose
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":2121", global = true)]
     #[arg(env = "ACTIX_EXPORTER_WEB_LISTEN_ADDRESS", hide_env_values = true)]
     pub(crate) listen_address: ListenAddress,

@@ -36,7 +36,7 @@ fn render(target: &str, last: Option<&RunReport>, now: SystemTime) -> String {
     for hop in &report.hops {
         let status = hop.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
         let address = hop.address.map(|address| format!(" ({address})")).unwrap_or_default();
-        let _ = writeln!(text, "{status} {}{address}", hop.url);
+        let _ = writeln!(text, "{status} {}{address}", hop.shown());
     }
     text
 }

@@ -45,7 +45,8 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
     Ok(())
 }
 
-/// A stack of its own name and ports, removed on every path. Its target is the exporter itself: nothing leaves the machine.
+/// A stack of its own name and ports, removed on every path. Its target is the exporter itself, by its name in the
+/// stack's network: the empty image must be able to resolve, and nothing leaves the machine.
 struct TestStack<'a>(Stack<'a>);
 
 impl TestStack<'_> {
@@ -58,7 +59,7 @@ impl TestStack<'_> {
             ports,
             version: format!("test-{}", std::process::id()),
             revision: stack::revision(sh),
-            env: vec![("ACTIX_EXPORTER_TARGET", "http://127.0.0.1:2121/-/healthy".to_owned())],
+            env: vec![("ACTIX_EXPORTER_TARGET", "http://actix-exporter:2121/-/healthy".to_owned())],
         }))
     }
 }
