@@ -3,7 +3,7 @@
 // The macro writes `pub` items into this private module.
 #![allow(unreachable_pub)]
 
-use crate::test::Suite;
+use crate::test::suite::Suite;
 
 xflags::xflags! {
     /// Tasks of this workspace. Start with `cargo xtask up`, or `cargo xtask up --native` without a container engine.

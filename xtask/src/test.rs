@@ -4,10 +4,10 @@ mod cargo;
 mod prometheus;
 mod setup;
 mod stack;
+pub(crate) mod suite;
 
 use std::fmt;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -16,47 +16,7 @@ use xshell::Shell;
 use crate::flags;
 use crate::wait;
 use setup::Setup;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Suite {
-    /// The tests of the crates.
-    Cargo,
-    /// A real Prometheus scrapes the running server.
-    Prometheus,
-    /// The compose stack on a real engine.
-    Stack,
-}
-
-impl Suite {
-    const ALL: [Suite; 3] = [Suite::Cargo, Suite::Prometheus, Suite::Stack];
-
-    /// Seconds that a cold run takes on two cores, downloads apart.
-    fn budget(self) -> u64 {
-        match self {
-            Suite::Cargo | Suite::Stack => 300,
-            Suite::Prometheus => 90,
-        }
-    }
-}
-
-impl fmt::Display for Suite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Suite::Cargo => "cargo",
-            Suite::Prometheus => "prometheus",
-            Suite::Stack => "stack",
-        })
-    }
-}
-
-impl FromStr for Suite {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Suite, String> {
-        let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
-        known.ok_or(format!("`{name}` is no suite: choose cargo, prometheus or stack"))
-    }
-}
+use suite::Suite;
 
 pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
     let chosen = if flags.suite.is_empty() { &Suite::ALL[..] } else { &flags.suite };

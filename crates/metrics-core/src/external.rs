@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use prometheus::Registry;
 
-use crate::family::{Family, Value};
+use crate::family::{Family, Value, families};
 use crate::histogram::HistogramTotal;
 use crate::source::{self, RegisterError, Snapshot, Source};
 use crate::vocab::{MissCause, Phase, Reason};
@@ -13,38 +13,39 @@ use crate::{DURATION_BOUNDS, unix_seconds};
 
 const TARGET: &[&str] = &["target"];
 
-/// The index of a family is its position here; [`Target::read`] follows it.
-static FAMILIES: [Family; 15] = [
-    Family::histogram("external_access_duration_seconds", "Duration of external access to 3-shake.com", &[]),
-    Family::gauge("last_external_access_status_code", "Last status code of external access to 3-shake.com", &[]),
-    Family::gauge("external_access_primary", "The target that the two metrics without a label are about", TARGET),
-    Family::gauge("external_access_up", "Whether the last run succeeded", TARGET),
-    Family::counter("external_access_runs_total", "Number of runs that ended", TARGET),
-    Family::counter("external_access_failures_total", "Number of runs that failed, by reason", &["target", "reason"]),
-    Family::histogram("external_access_run_duration_seconds", "Duration of runs, failed ones too", TARGET),
-    Family::histogram(
+families! {
+    DURATION: histogram("external_access_duration_seconds", "Duration of external access to 3-shake.com", &[]),
+    LAST_STATUS: gauge("last_external_access_status_code", "Last status code of external access to 3-shake.com", &[]),
+    PRIMARY: gauge("external_access_primary", "The target that the two metrics without a label are about", TARGET),
+    UP: gauge("external_access_up", "Whether the last run succeeded", TARGET),
+    RUNS: counter("external_access_runs_total", "Number of runs that ended", TARGET),
+    FAILURES: counter("external_access_failures_total", "Number of runs that failed, by reason", &["target", "reason"]),
+    RUN_DURATION: histogram("external_access_run_duration_seconds", "Duration of runs, failed ones too", TARGET),
+    PHASE_DURATION: histogram(
         "external_access_phase_duration_seconds",
         "Duration of the phases of runs, summed over redirects; a phase that was not reached is not observed",
-        &["target", "phase"],
+        &["target", "phase"]
     ),
-    Family::gauge("external_access_last_status_code", "Status code of the last run, absent without a response", TARGET),
-    Family::gauge("external_access_last_run_timestamp_seconds", "Unix time at which the last run started", TARGET),
-    Family::gauge(
+    TARGET_LAST_STATUS: gauge(
+        "external_access_last_status_code",
+        "Status code of the last run, absent without a response",
+        TARGET
+    ),
+    LAST_RUN: gauge("external_access_last_run_timestamp_seconds", "Unix time at which the last run started", TARGET),
+    LAST_SUCCESS: gauge(
         "external_access_last_success_timestamp_seconds",
         "Unix time at which the last run that succeeded started",
-        TARGET,
+        TARGET
     ),
-    Family::gauge("external_access_interval_seconds", "Configured time between the starts of runs", TARGET),
-    Family::counter(
+    INTERVAL: gauge("external_access_interval_seconds", "Configured time between the starts of runs", TARGET),
+    MISSED: counter(
         "external_access_missed_runs_total",
         "Number of runs that were due and did not start",
-        &["target", "cause"],
+        &["target", "cause"]
     ),
-    Family::gauge("external_access_redirects", "Number of redirects that the last run followed", TARGET),
-    Family::gauge("external_access_body_bytes", "Size of the body that the last run read", TARGET),
-];
-/// The first families are about the primary target only.
-const PRIMARY_ONLY: usize = 3;
+    REDIRECTS: gauge("external_access_redirects", "Number of redirects that the last run followed", TARGET),
+    BODY_BYTES: gauge("external_access_body_bytes", "Size of the body that the last run read", TARGET),
+}
 
 /// What one run found, as far as metrics go.
 #[derive(Debug, Clone, PartialEq)]
@@ -170,22 +171,25 @@ impl Target {
         let counts = self.counts();
         let name = self.name.as_str();
         match family {
-            0 => series(&[], counts.head.value(&DURATION_BOUNDS)),
+            DURATION => series(&[], counts.head.value(&DURATION_BOUNDS)),
             // The one sentinel of the contract: the article's program leaves the last 200 standing through an outage.
-            1 => series(&[], Value::Gauge(counts.last.as_ref().and_then(|last| last.status).unwrap_or(0).into())),
-            4 => series(&[name], Value::Counter(counts.runs as f64)),
-            5 => {
+            LAST_STATUS => {
+                let status = counts.last.as_ref().and_then(|last| last.status);
+                series(&[], Value::Gauge(status.unwrap_or(0).into()));
+            }
+            RUNS => series(&[name], Value::Counter(counts.runs as f64)),
+            FAILURES => {
                 for (reason, count) in Reason::ALL.iter().zip(counts.failures) {
                     series(&[name, reason.as_str()], Value::Counter(count as f64));
                 }
             }
-            6 => series(&[name], counts.run.value(&DURATION_BOUNDS)),
-            7 => {
+            RUN_DURATION => series(&[name], counts.run.value(&DURATION_BOUNDS)),
+            PHASE_DURATION => {
                 for (phase, histogram) in Phase::ALL.iter().zip(&counts.phases) {
                     series(&[name, phase.as_str()], histogram.value(&DURATION_BOUNDS));
                 }
             }
-            12 => {
+            MISSED => {
                 for (cause, count) in MissCause::ALL.iter().zip(counts.missed) {
                     series(&[name, cause.as_str()], Value::Counter(count as f64));
                 }
@@ -202,14 +206,15 @@ impl Target {
     fn gauge(&self, family: usize, counts: &Counts) -> Option<f64> {
         let last = counts.last.as_ref();
         match family {
-            2 => Some(1.0),
-            3 => Some(f64::from(last?.reason.is_none())),
-            8 => Some(last?.status?.into()),
-            9 => Some(unix_seconds(last?.at)),
-            10 => Some(unix_seconds(counts.last_success?)),
-            11 => Some(self.interval.as_secs_f64()),
-            13 => Some(last?.redirects.into()),
-            _ => Some(last?.body_bytes? as f64),
+            PRIMARY => self.primary.then_some(1.0),
+            UP => Some(f64::from(last?.reason.is_none())),
+            TARGET_LAST_STATUS => Some(last?.status?.into()),
+            LAST_RUN => Some(unix_seconds(last?.at)),
+            LAST_SUCCESS => Some(unix_seconds(counts.last_success?)),
+            INTERVAL => Some(self.interval.as_secs_f64()),
+            REDIRECTS => Some(last?.redirects.into()),
+            BODY_BYTES => Some(last?.body_bytes? as f64),
+            _ => None,
         }
     }
 }
@@ -234,7 +239,8 @@ impl Snapshot for TargetsSnapshot {
 
     fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
         let target = &self.0[child];
-        if family >= PRIMARY_ONLY || target.primary {
+        // The two without a label can be about one target only.
+        if target.primary || !matches!(family, DURATION | LAST_STATUS) {
             target.read(family, series);
         }
     }

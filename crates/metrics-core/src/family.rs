@@ -38,6 +38,18 @@ impl Family {
     }
 }
 
+/// Declares the families of a source: `static FAMILIES`, and a constant per family that is its index in it.
+macro_rules! families {
+    ($($index:ident: $kind:ident($name:expr, $help:expr, $labels:expr),)+) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        enum Index { $($index),+ }
+        $(const $index: usize = Index::$index as usize;)+
+        static FAMILIES: [crate::family::Family; [$($name),+].len()] =
+            [$(crate::family::Family::$kind($name, $help, $labels)),+];
+    };
+}
+pub(crate) use families;
+
 /// The value of one series.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Value<'a> {

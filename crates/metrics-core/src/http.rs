@@ -13,7 +13,7 @@ use std::time::{Instant, SystemTime};
 use prometheus::Registry;
 
 use crate::cells::{Count, HistogramCells, Number};
-use crate::family::{Family, Value};
+use crate::family::{Family, Value, families};
 use crate::histogram::HistogramTotal;
 use crate::source::{self, RegisterError, Snapshot, Source};
 use crate::vocab::{AbortCause, Method};
@@ -27,24 +27,20 @@ const UNMATCHED: &str = "unmatched";
 
 const ROUTE: &[&str] = &["method", "path"];
 
-/// The index of a family is its position here; [`HttpSnapshot::read`] follows it.
-static FAMILIES: [Family; 8] = [
-    Family::counter("http_requests_total", "Number of HTTP requests processed", ROUTE),
-    Family::histogram("http_request_duration_seconds", "Duration of HTTP requests", ROUTE),
-    Family::histogram("http_request_size_bytes", "Size of HTTP requests", ROUTE),
-    Family::histogram("http_response_size_bytes", "Size of HTTP responses", ROUTE),
-    Family::gauge("http_response_time_seconds", "Time of the last HTTP response", ROUTE),
-    Family::counter("http_responses_total", "Number of complete HTTP responses", &["method", "path", "code"]),
-    Family::counter(
+families! {
+    REQUESTS: counter("http_requests_total", "Number of HTTP requests processed", ROUTE),
+    DURATION: histogram("http_request_duration_seconds", "Duration of HTTP requests", ROUTE),
+    REQUEST_SIZE: histogram("http_request_size_bytes", "Size of HTTP requests", ROUTE),
+    RESPONSE_SIZE: histogram("http_response_size_bytes", "Size of HTTP responses", ROUTE),
+    RESPONSE_TIME: gauge("http_response_time_seconds", "Time of the last HTTP response", ROUTE),
+    RESPONSES: counter("http_responses_total", "Number of complete HTTP responses", &["method", "path", "code"]),
+    ABORTED: counter(
         "http_requests_aborted_total",
         "Number of HTTP requests that ended without a complete response",
-        &["method", "path", "cause"],
+        &["method", "path", "cause"]
     ),
-    Family::gauge("http_requests_in_flight", "Number of HTTP requests being processed", &[]),
-];
-const RESPONSES: usize = 5;
-const ABORTED: usize = 6;
-const IN_FLIGHT: usize = 7;
+    IN_FLIGHT: gauge("http_requests_in_flight", "Number of HTTP requests being processed", &[]),
+}
 
 /// The request metrics of a service. Clones share their series.
 ///
@@ -92,13 +88,21 @@ impl Shared {
     }
 }
 
+/// A label set, and what was counted of it.
+#[derive(Clone)]
+struct Row {
+    method: Method,
+    path: Arc<str>,
+    totals: Totals,
+}
+
 /// Locked when a worker meets a label set for the first time, when one starts or ends, and by a scrape; never to record.
 #[derive(Default)]
 struct Table {
     /// Label set to slot. Slots are never given back.
     slots: HashMap<(Method, Arc<str>), usize>,
-    /// By slot: the label set, and what workers that have ended counted, so that counters never fall.
-    sets: Vec<(Method, Arc<str>, Totals)>,
+    /// By slot: what workers that have ended counted, so that counters never fall.
+    rows: Vec<Row>,
     workers: BTreeMap<u64, WorkerCells>,
     last_worker: u64,
 }
@@ -106,10 +110,10 @@ struct Table {
 impl Table {
     fn slot(&mut self, method: Method, path: &str) -> usize {
         let path: Arc<str> = path.into();
-        let sets = &mut self.sets;
+        let rows = &mut self.rows;
         *self.slots.entry((method, path.clone())).or_insert_with(|| {
-            sets.push((method, path, Totals::default()));
-            sets.len() - 1
+            rows.push(Row { method, path, totals: Totals::default() });
+            rows.len() - 1
         })
     }
 }
@@ -258,7 +262,7 @@ impl Drop for Worker {
         let mut table = self.shared.table();
         let Some(ended) = table.workers.remove(&self.id) else { return };
         for (slot, cells) in ended.cells {
-            table.sets[slot].2.add(&cells);
+            table.rows[slot].totals.add(&cells);
         }
     }
 }
@@ -372,12 +376,12 @@ impl Source for Shared {
 
     fn snapshot(&self) -> Box<dyn Snapshot + '_> {
         let table = self.table();
-        let mut rows = table.sets.clone();
+        let mut rows = table.rows.clone();
         let mut in_flight = 0u64;
         for worker in table.workers.values() {
             in_flight = in_flight.wrapping_add(worker.in_flight.get());
             for (slot, cells) in &worker.cells {
-                rows[*slot].2.add(cells);
+                rows[*slot].totals.add(cells);
             }
         }
         Box::new(HttpSnapshot { rows, in_flight })
@@ -385,7 +389,7 @@ impl Source for Shared {
 }
 
 struct HttpSnapshot {
-    rows: Vec<(Method, Arc<str>, Totals)>,
+    rows: Vec<Row>,
     in_flight: u64,
 }
 
@@ -398,7 +402,7 @@ impl Snapshot for HttpSnapshot {
         if family == IN_FLIGHT {
             return series(&[], Value::Gauge(self.in_flight as f64));
         }
-        let (method, path, totals) = &self.rows[child];
+        let Row { method, path, totals } = &self.rows[child];
         let (method, path): (&str, &str) = (method.as_str(), path);
         match family {
             RESPONSES => {
@@ -411,25 +415,12 @@ impl Snapshot for HttpSnapshot {
                     series(&[method, path, cause.as_str()], Value::Counter(*count as f64));
                 }
             }
-            _ => {
-                if let Some(value) = totals.value(family) {
-                    series(&[method, path], value);
-                }
-            }
+            REQUESTS => series(&[method, path], Value::Counter(totals.requests as f64)),
+            DURATION => series(&[method, path], totals.duration.value(&DURATION_BOUNDS)),
+            REQUEST_SIZE => series(&[method, path], totals.request_size.value(&SIZE_BOUNDS)),
+            RESPONSE_SIZE => series(&[method, path], totals.response_size.value(&SIZE_BOUNDS)),
+            RESPONSE_TIME if totals.last_response > 0.0 => series(&[method, path], Value::Gauge(totals.last_response)),
+            _ => {}
         }
-    }
-}
-
-impl Totals {
-    /// The value of a family that has one series per label set; nothing for the time of a response that has not been.
-    fn value(&self, family: usize) -> Option<Value<'_>> {
-        Some(match family {
-            0 => Value::Counter(self.requests as f64),
-            1 => self.duration.value(&DURATION_BOUNDS),
-            2 => self.request_size.value(&SIZE_BOUNDS),
-            3 => self.response_size.value(&SIZE_BOUNDS),
-            _ if self.last_response > 0.0 => Value::Gauge(self.last_response),
-            _ => return None,
-        })
     }
 }

@@ -1,18 +1,47 @@
 //! What becomes of a report: metrics, the last state, and a log line when the state has changed.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::engine::Watched;
+use metrics_core::MissCause;
+
 use crate::run::RunReport;
+use crate::target::Target;
 
-pub(crate) fn journal(watched: &Watched, report: RunReport) {
-    watched.metrics.record(&report.outcome);
-    let mut last = watched.last.lock().unwrap_or_else(PoisonError::into_inner);
-    let state = |report: &RunReport| (report.outcome.reason, report.outcome.status);
-    if last.as_ref().map(state) != Some(state(&report)) {
-        log_state(&watched.target.name, &report);
+/// A target that is being asked, and what is known of it.
+pub struct Watched {
+    /// The target.
+    pub target: Target,
+    metrics: Arc<metrics_core::Target>,
+    last: Mutex<Option<RunReport>>,
+}
+
+impl Watched {
+    pub(crate) fn new(target: Target, metrics: Arc<metrics_core::Target>) -> Self {
+        Self { target, metrics, last: Mutex::default() }
     }
-    *last = Some(report);
+
+    /// The report of the last run that ended; `None` before the first.
+    pub fn last(&self) -> Option<RunReport> {
+        self.lock().clone()
+    }
+
+    pub(crate) fn journal(&self, report: RunReport) {
+        self.metrics.record(&report.outcome);
+        let mut last = self.lock();
+        let state = |report: &RunReport| (report.outcome.reason, report.outcome.status);
+        if last.as_ref().map(state) != Some(state(&report)) {
+            log_state(&self.target.name, &report);
+        }
+        *last = Some(report);
+    }
+
+    pub(crate) fn missed(&self, cause: MissCause, runs: u64) {
+        self.metrics.missed(cause, runs);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<RunReport>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn log_state(name: &str, report: &RunReport) {

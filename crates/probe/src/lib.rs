@@ -24,7 +24,8 @@ mod wire;
 
 pub use dial::resolve::{Override, OverrideError};
 pub use dial::tls::{Roots, RootsError};
-pub use engine::{Engine, Watched};
+pub use engine::Engine;
+pub use journal::Watched;
 pub use run::{Env, Hop, RunReport, run};
 pub use target::{Spec, Target, UrlError, parse_url};
 pub use url::Url;

@@ -1,0 +1,45 @@
+//! The suites of `test`: their names and time budgets.
+
+use std::fmt;
+use std::str::FromStr;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suite {
+    /// The tests of the crates.
+    Cargo,
+    /// A real Prometheus scrapes the running server.
+    Prometheus,
+    /// The compose stack on a real engine.
+    Stack,
+}
+
+impl Suite {
+    pub(crate) const ALL: [Suite; 3] = [Suite::Cargo, Suite::Prometheus, Suite::Stack];
+
+    /// Seconds that a cold run takes on two cores, downloads apart.
+    pub(crate) fn budget(self) -> u64 {
+        match self {
+            Suite::Cargo | Suite::Stack => 300,
+            Suite::Prometheus => 90,
+        }
+    }
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Suite::Cargo => "cargo",
+            Suite::Prometheus => "prometheus",
+            Suite::Stack => "stack",
+        })
+    }
+}
+
+impl FromStr for Suite {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Suite, String> {
+        let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
+        known.ok_or(format!("`{name}` is no suite: choose cargo, prometheus or stack"))
+    }
+}
