@@ -78,6 +78,10 @@ impl Answer {
 
     /// Reads the body to its end and forgets it. `bytes` counts what came, also when it fails.
     pub(crate) async fn discard_body(mut self, bytes: &mut u64, deadline: Instant) -> Result<(), Failure> {
+        // RFC 9110, section 6.4.1: whatever the head announces, these have none. awc would wait for it.
+        if matches!(self.response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            return Ok(());
+        }
         let announced = self.announced_length();
         loop {
             match timeout_at(deadline, self.response.next()).await {
@@ -90,7 +94,7 @@ impl Answer {
         // awc takes a connection that ends early for the end of the body.
         let detail = match announced {
             Some(announced) if announced != *bytes => format!("{bytes} of {announced} bytes"),
-            None if self.seen.eof.get() && !self.seen.until_eof.get() && self.has_body() => {
+            None if self.seen.eof.get() && !self.seen.until_eof.get() => {
                 "the connection ended before the last chunk".to_owned()
             }
             _ => return Ok(()),
@@ -98,14 +102,10 @@ impl Answer {
         Err(Failure::new(Reason::BodyTruncated, detail))
     }
 
-    fn has_body(&self) -> bool {
-        !matches!(self.response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-    }
-
     /// What Content-Length says, where it says how long the body is.
     fn announced_length(&self) -> Option<u64> {
         let headers = self.response.headers();
-        if !self.has_body() || headers.contains_key(header::TRANSFER_ENCODING) {
+        if headers.contains_key(header::TRANSFER_ENCODING) {
             return None;
         }
         headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()

@@ -84,6 +84,12 @@ async fn answers_that_are_bad() {
         ("500", response("500 Oops", "", "sorry"), Reason::Status, Some(500)),
         ("404", response("404 Not Found", "", ""), Reason::Status, Some(404)),
         ("304", answer("HTTP/1.1 304 Not Modified\r\n\r\n"), Reason::Status, Some(304)),
+        (
+            "304 with the length that a 200 would have",
+            Action::AnswerAndHold("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n".to_owned()),
+            Reason::Status,
+            Some(304),
+        ),
         ("P24 close before the reply", Action::Close, Reason::ConnectionClosed, None),
         ("close within the head", answer("HTTP/1.1 200 OK\r\nServer: x"), Reason::ConnectionClosed, None),
         ("P9 short body", answer(&format!("{head}Content-Length: 9\r\n\r\nabc")), Reason::BodyTruncated, Some(200)),
