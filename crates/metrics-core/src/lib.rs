@@ -1,5 +1,5 @@
-//! The metrics of a web server and of the outside that it depends on: defined here, registered into a [`Registry`](prometheus::Registry) that
-//! the caller owns, and exposed.
+//! The metrics of a web server and of the outside that it depends on: defined here, registered into a
+//! [`Registry`](prometheus::Registry) that the caller owns, and exposed.
 //!
 //! With feature `actix-web`, a service counts its requests and answers scrapes in five lines:
 //!
@@ -19,13 +19,13 @@
 //! }
 //! ```
 //!
-//! - `HttpMetrics` (feature `actix-web`): what the server did. One record per request, whatever its end; recorded into cells of the worker.
+//! - `HttpMetrics` (feature `actix-web`): what the server did. One record per request, whatever its end; recorded into
+//!   cells of the worker.
 //! - [`ExternalMetrics`]: what a prober found, per target; an [`Outcome`] per run.
 //! - [`ProcessMetrics`], [`BuildInfo`]: the process.
 //!
 //! There is no global registry, and nothing is registered behind the caller's back. Do not register or gather from
 //! within a collector's `collect()`: the prometheus crate holds its lock meanwhile.
-#![deny(missing_docs)]
 
 #[cfg(feature = "actix-web")]
 mod actix;

@@ -69,6 +69,11 @@ fn p27_the_truth_is_told_in_every_state_and_after_recovery() {
 
     peer.answers(|_| Action::Hang);
     sees(&exporter, "none (response_timeout)", "is down: response_timeout");
+    // A failed run has a duration too: all others here take milliseconds, this one its whole timeout.
+    let waited = exporter.metric(r#"external_access_run_duration_seconds_sum{target="https://3-shake.com"}"#);
+    assert!(waited >= Some(0.3), "{waited:?}");
+    let processing = r#"external_access_phase_duration_seconds_sum{target="https://3-shake.com",phase="processing"}"#;
+    exporter.wait_until("waiting for the response is processing", || exporter.metric(processing) >= Some(0.25));
     up();
 
     peer.shows(authority.server("other.test", &Flaw::None));
