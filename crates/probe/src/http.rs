@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::failure::Failure;
-use crate::wire::{Seen, Stream, Wire};
+use crate::wire::{Seen, Stream, Wire, bodiless};
 
 const USER_AGENT: &str = concat!("actix-exporter/", env!("CARGO_PKG_VERSION"));
 
@@ -78,8 +78,8 @@ impl Answer {
 
     /// Reads the body to its end and forgets it. `bytes` counts what came, also when it fails.
     pub(crate) async fn discard_body(mut self, bytes: &mut u64, deadline: Instant) -> Result<(), Failure> {
-        // RFC 9110, section 6.4.1: whatever the head announces, these have none. awc would wait for it.
-        if matches!(self.response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        // awc would wait for one that is announced.
+        if bodiless(self.status()) {
             return Ok(());
         }
         let announced = self.announced_length();

@@ -40,6 +40,18 @@ impl Stream {
             Self::Tls(stream) => stream.get_ref().0,
         }
     }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+/// Whatever the head announces, a final response with such a status has no body (RFC 9110, section 6.4.1).
+pub(crate) fn bodiless(status: u16) -> bool {
+    matches!(status, 101 | 204 | 304)
 }
 
 /// What becomes of the bytes that are read.
@@ -98,7 +110,7 @@ impl Wire {
     fn note_delimiter(&self, head: &httparse::Response<'_, '_>, code: Option<u16>) {
         let is = |name: &str, known: &str| name.eq_ignore_ascii_case(known);
         let sized = head.headers.iter().any(|h| is(h.name, "content-length") || is(h.name, "transfer-encoding"));
-        self.seen.until_eof.set(!sized && !matches!(code, Some(101 | 204 | 304)));
+        self.seen.until_eof.set(!sized && !code.is_some_and(bodiless));
     }
 }
 
@@ -149,15 +161,6 @@ impl AsyncRead for Wire {
                     return Poll::Ready(Ok(()));
                 }
             }
-        }
-    }
-}
-
-impl Stream {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }

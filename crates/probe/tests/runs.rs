@@ -90,6 +90,12 @@ async fn answers_that_are_bad() {
             Reason::Status,
             Some(304),
         ),
+        (
+            "101 that nobody asked for",
+            Action::AnswerAndHold("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n".to_owned()),
+            Reason::Status,
+            Some(101),
+        ),
         ("P24 close before the reply", Action::Close, Reason::ConnectionClosed, None),
         ("close within the head", answer("HTTP/1.1 200 OK\r\nServer: x"), Reason::ConnectionClosed, None),
         ("P9 short body", answer(&format!("{head}Content-Length: 9\r\n\r\nabc")), Reason::BodyTruncated, Some(200)),
