@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use prometheus::Registry;
 
-use crate::family::{Family, Value};
+use crate::family::{Family, Kind, Value};
 use crate::source::{self, RegisterError, Snapshot, Source};
 
 /// Names and HELP are those of the Prometheus client library guidelines ("process metrics").
@@ -56,7 +56,7 @@ impl Snapshot for ProcessSnapshot {
 
     fn read(&self, family: usize, _: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
         let Some(value) = self.0[family] else { return };
-        series(&[], if family == 0 { Value::Counter(value) } else { Value::Gauge(value) });
+        series(&[], if FAMILIES[family].kind == Kind::Counter { Value::Counter(value) } else { Value::Gauge(value) });
     }
 }
 

@@ -72,24 +72,24 @@ impl std::error::Error for RegisterError {}
 
 /// Registers `source` whole, or not at all.
 pub(crate) fn register(registry: &Registry, source: Arc<impl Source>) -> Result<(), RegisterError> {
-    let source: Arc<dyn Source> = source;
-    let adapter = Adapter::new(source.clone())?;
-    if alters_names(registry)? {
+    let adapter = Adapter::new(source)?;
+    if alters_names(registry, Adapter::new(Arc::new(Canary(std::thread::current().id())))?) {
         return Err(RegisterError::AlteredNames);
     }
-    registry.register(Box::new(adapter)).map_err(|error| match error {
-        Error::AlreadyReg => RegisterError::AlreadyRegistered { family: first_taken(registry, source.families()) },
+    registry.register(Box::new(adapter.clone())).map_err(|error| match error {
+        Error::AlreadyReg => RegisterError::AlreadyRegistered { family: first_taken(registry, &adapter) },
         other => RegisterError::Conflict(other),
     })
 }
 
 /// The error of a registry does not say which name is taken, so each is tried alone.
-fn first_taken(registry: &Registry, families: &[Family]) -> &'static str {
-    let free = |family: &&Family| {
-        let Ok(reserved) = desc(family).map(|desc| Box::new(Reserved(desc))) else { return false };
+fn first_taken(registry: &Registry, adapter: &Adapter) -> &'static str {
+    let free = |desc: &Desc| {
+        let reserved = Box::new(Reserved(desc.clone()));
         registry.register(reserved.clone()).is_ok_and(|()| registry.unregister(reserved).is_ok())
     };
-    families.iter().find(|family| !free(family)).unwrap_or(&families[0]).name
+    let taken = adapter.descs.iter().position(|desc| !free(desc)).unwrap_or_default();
+    adapter.source.families()[taken].name
 }
 
 /// A name without series.
@@ -107,10 +107,9 @@ impl Collector for Reserved {
 }
 
 /// A registry does not say whether it has a prefix or common labels, so a family is sent through it.
-fn alters_names(registry: &Registry) -> Result<bool, RegisterError> {
-    let canary = Adapter::new(Arc::new(Canary(std::thread::current().id())))?;
+fn alters_names(registry: &Registry, canary: Adapter) -> bool {
     let Ok(()) = registry.register(Box::new(canary.clone())) else {
-        return Ok(false); // a second registration at the same time; it is judged by its own canary
+        return false; // a second registration at the same time; it is judged by its own canary
     };
     let seen = registry.gather();
     // It was registered a moment ago, and nobody else knows it.
@@ -118,7 +117,7 @@ fn alters_names(registry: &Registry) -> Result<bool, RegisterError> {
     let unaltered = |family: &MetricFamily| {
         family.name() == Canary::FAMILIES[0].name && family.get_metric().iter().all(|m| m.get_label().is_empty())
     };
-    Ok(!seen.iter().any(unaltered))
+    !seen.iter().any(unaltered)
 }
 
 /// Seen by the thread that registers, and by no scrape that happens to run beside it.

@@ -97,17 +97,13 @@ impl Worker {
 
     /// Counts an exchange that has begun and ended.
     pub(super) fn end(&self, method: Method, path: &str, exchange: &Exchange) {
-        self.with_cells(method, path, |cells| cells.count(exchange));
-        self.in_flight.sub_one();
-    }
-
-    fn with_cells(&self, method: Method, path: &str, record: impl FnOnce(&Cells)) {
         let mut routes = self.routes.borrow_mut();
-        if !routes.contains_key(path) {
-            routes.insert(path.into(), RouteCells::default());
-        }
-        let route = routes.get_mut(path).expect("inserted above");
-        record(route[method as usize].get_or_insert_with(|| self.new_cells(method, path)));
+        let route = match routes.get_mut(path) {
+            Some(route) => route,
+            None => routes.entry(path.into()).or_default(),
+        };
+        route[method as usize].get_or_insert_with(|| self.new_cells(method, path)).count(exchange);
+        self.in_flight.sub_one();
     }
 
     fn new_cells(&self, method: Method, path: &str) -> Arc<Cells> {

@@ -86,13 +86,7 @@ impl std::error::Error for OverrideError {}
 
 impl Override {
     fn is_for(&self, host: &Host<&str>, port: u16) -> bool {
-        let same = match (&self.host, host) {
-            (Host::Domain(a), Host::Domain(b)) => a == b,
-            (Host::Ipv4(a), Host::Ipv4(b)) => a == b,
-            (Host::Ipv6(a), Host::Ipv6(b)) => a == b,
-            _ => false,
-        };
-        same && self.port == port
+        self.host == *host && self.port == port
     }
 }
 
