@@ -4,9 +4,10 @@
 //! and no cache line that another worker writes. A scrape reads the cells of all workers and adds them up.
 //! A cell with two writers would lose counts: [`crate::http::Worker`] is `!Send` and hands out no cell.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-use crate::histogram::{HistogramTotal, bucket_of};
+use crate::histogram::{Buckets, HistogramTotal};
 
 /// A count.
 #[derive(Debug, Default)]
@@ -17,13 +18,14 @@ impl Count {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
-    /// Takes back one that was added: for gauges such as the requests in flight.
+    /// Takes back one that was added: for gauges such as the requests in flight. Who sees it gone sees what this thread
+    /// counted before.
     pub(crate) fn sub_one(&self) {
-        self.0.store(self.0.load(Relaxed).wrapping_sub(1), Relaxed);
+        self.0.store(self.0.load(Relaxed).wrapping_sub(1), Release);
     }
 
     pub(crate) fn get(&self) -> u64 {
-        self.0.load(Relaxed)
+        self.0.load(Acquire)
     }
 }
 
@@ -45,24 +47,24 @@ impl Number {
 #[derive(Debug)]
 pub(crate) struct HistogramCells {
     buckets: Box<[Count]>,
+    /// In whole units. Not an integer, which ten thousand requests at a time would fill with nanoseconds in three weeks.
     sum: Number,
 }
 
 impl HistogramCells {
-    pub(crate) fn new(bounds: &[f64]) -> Self {
-        Self { buckets: (0..=bounds.len()).map(|_| Count::default()).collect(), sum: Number::default() }
+    pub(crate) fn new(buckets: &Buckets) -> Self {
+        Self { buckets: (0..buckets.count()).map(|_| Count::default()).collect(), sum: Number::default() }
     }
 
-    /// `value` is finite and not negative: durations and sizes only.
-    pub(crate) fn observe(&self, bounds: &[f64], value: f64) {
-        self.buckets[bucket_of(bounds, value)].add(1);
-        self.sum.set(self.sum.get() + value);
+    pub(crate) fn observe(&self, buckets: &Buckets, value: u64) {
+        self.buckets[buckets.of(value)].add(1);
+        self.sum.set(self.sum.get() + value as f64);
     }
 
     pub(crate) fn add_to(&self, total: &mut HistogramTotal) {
         for (total, cell) in total.buckets.iter_mut().zip(&self.buckets) {
             *total += cell.get();
         }
-        total.sum += self.sum.get();
+        total.sum += self.sum.get() as u128;
     }
 }

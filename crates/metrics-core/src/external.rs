@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 use prometheus::Registry;
 
 use crate::family::{Family, Value, families};
-use crate::histogram::HistogramTotal;
+use crate::histogram::{DURATION as BUCKETS, HistogramTotal, nanoseconds};
 use crate::source::{self, RegisterError, Snapshot, Source};
+use crate::unix_seconds;
 use crate::vocab::{MissCause, Phase, Reason};
-use crate::{DURATION_BOUNDS, unix_seconds};
 
 const TARGET: &[&str] = &["target"];
 
@@ -123,7 +123,7 @@ struct Counts {
 
 impl Default for Counts {
     fn default() -> Self {
-        let histogram = || HistogramTotal::new(&DURATION_BOUNDS);
+        let histogram = || HistogramTotal::new(&BUCKETS);
         Self {
             runs: 0,
             failures: [0; Reason::ALL.len()],
@@ -147,12 +147,12 @@ impl Target {
             None => counts.last_success = Some(outcome.at),
         }
         if let Some(head) = outcome.head {
-            counts.head.observe(&DURATION_BOUNDS, head.as_secs_f64());
+            counts.head.observe(&BUCKETS, nanoseconds(head));
         }
-        counts.run.observe(&DURATION_BOUNDS, outcome.total.as_secs_f64());
+        counts.run.observe(&BUCKETS, nanoseconds(outcome.total));
         for (histogram, phase) in counts.phases.iter_mut().zip(outcome.phases) {
             if let Some(phase) = phase {
-                histogram.observe(&DURATION_BOUNDS, phase.as_secs_f64());
+                histogram.observe(&BUCKETS, nanoseconds(phase));
             }
         }
         counts.last = Some(outcome.clone());
@@ -171,7 +171,7 @@ impl Target {
         let counts = self.counts();
         let name = self.name.as_str();
         match family {
-            DURATION => series(&[], counts.head.value(&DURATION_BOUNDS)),
+            DURATION => series(&[], counts.head.value(&BUCKETS)),
             // The one sentinel of the contract: the article's program leaves the last 200 standing through an outage.
             LAST_STATUS => {
                 let status = counts.last.as_ref().and_then(|last| last.status);
@@ -183,10 +183,10 @@ impl Target {
                     series(&[name, reason.as_str()], Value::Counter(count as f64));
                 }
             }
-            RUN_DURATION => series(&[name], counts.run.value(&DURATION_BOUNDS)),
+            RUN_DURATION => series(&[name], counts.run.value(&BUCKETS)),
             PHASE_DURATION => {
                 for (phase, histogram) in Phase::ALL.iter().zip(&counts.phases) {
-                    series(&[name, phase.as_str()], histogram.value(&DURATION_BOUNDS));
+                    series(&[name, phase.as_str()], histogram.value(&BUCKETS));
                 }
             }
             MISSED => {

@@ -1,16 +1,20 @@
 //! What a metric is: a family of series under one name, and the value of one series.
 
+use std::borrow::Cow;
+
 /// A metric family: one name, HELP text and type, over series that differ in their label values.
 #[derive(Debug, Clone)]
 pub(crate) struct Family {
     /// Name as exposed, with the unit and `_total` suffixes of the Prometheus naming rules.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// HELP text.
     pub(crate) help: &'static str,
     /// TYPE.
     pub(crate) kind: Kind,
     /// Names of the labels, in the order in which values are given.
     pub(crate) labels: &'static [&'static str],
+    /// Labels that have the same value on every series: name and value.
+    pub(crate) const_labels: Vec<(String, String)>,
 }
 
 /// The type of a family.
@@ -26,15 +30,19 @@ pub(crate) enum Kind {
 
 impl Family {
     pub(crate) const fn counter(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
-        Self { name, help, kind: Kind::Counter, labels }
+        Self::new(name, help, Kind::Counter, labels)
     }
 
     pub(crate) const fn gauge(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
-        Self { name, help, kind: Kind::Gauge, labels }
+        Self::new(name, help, Kind::Gauge, labels)
     }
 
     pub(crate) const fn histogram(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
-        Self { name, help, kind: Kind::Histogram, labels }
+        Self::new(name, help, Kind::Histogram, labels)
+    }
+
+    const fn new(name: &'static str, help: &'static str, kind: Kind, labels: &'static [&'static str]) -> Self {
+        Self { name: Cow::Borrowed(name), help, kind, labels, const_labels: Vec::new() }
     }
 }
 

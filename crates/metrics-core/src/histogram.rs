@@ -1,32 +1,84 @@
-//! A histogram that one owner holds: a sum over workers, or one behind a lock.
+//! Histograms: the buckets, and the counts that one owner holds (a sum over workers, or one behind a lock).
+//!
+//! What is observed is counted in whole units (nanoseconds, bytes), and sums are added up as whole numbers: a sum of
+//! fractions depends on the order of its parts, and one that falls by its last bit is a restart to Prometheus.
+
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use crate::family::Value;
 
-/// Counts per bucket and the sum; the bounds are given with each call, since many histograms share them.
+/// Upper bounds of duration histograms, in seconds: the default of Prometheus client libraries.
+pub(crate) const DURATION_BOUNDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The buckets of duration histograms.
+pub(crate) static DURATION: LazyLock<Buckets> = LazyLock::new(|| Buckets::seconds(&DURATION_BOUNDS));
+
+/// The buckets of a histogram; many histograms share them.
+#[derive(Debug)]
+pub(crate) struct Buckets {
+    /// Upper bounds as exposed: inclusive and rising, without `+Inf`.
+    bounds: Box<[f64]>,
+    /// The same in whole units.
+    limits: Box<[u64]>,
+    /// How many units make one of what is exposed.
+    units: f64,
+}
+
+impl Buckets {
+    /// Of durations, exposed in seconds and observed in nanoseconds.
+    pub(crate) fn seconds(bounds: &[f64]) -> Self {
+        Self::new(bounds, 1e9)
+    }
+
+    /// Of sizes in bytes.
+    #[cfg(feature = "actix-web")]
+    pub(crate) fn bytes(bounds: &[f64]) -> Self {
+        Self::new(bounds, 1.0)
+    }
+
+    fn new(bounds: &[f64], units: f64) -> Self {
+        // A bound that falls short of a whole unit by nothing but rounding is meant to be that unit.
+        let limit = |bound: &f64| (bound * units * (1.0 + f64::EPSILON)) as u64;
+        Self { bounds: bounds.into(), limits: bounds.iter().map(limit).collect(), units }
+    }
+
+    /// Number of buckets, that of `+Inf` included.
+    pub(crate) fn count(&self) -> usize {
+        self.limits.len() + 1
+    }
+
+    /// The bucket of a value. A linear search: most observations are small, and there are about ten bounds.
+    pub(crate) fn of(&self, value: u64) -> usize {
+        self.limits.iter().position(|limit| value <= *limit).unwrap_or(self.limits.len())
+    }
+}
+
+/// Nanoseconds, as duration histograms observe them.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Counts per bucket, and the sum in whole units.
 #[derive(Debug, Clone)]
 pub(crate) struct HistogramTotal {
     pub(crate) buckets: Box<[u64]>,
-    pub(crate) sum: f64,
+    pub(crate) sum: u128,
 }
 
 impl HistogramTotal {
-    pub(crate) fn new(bounds: &[f64]) -> Self {
-        Self { buckets: vec![0; bounds.len() + 1].into(), sum: 0.0 }
+    pub(crate) fn new(buckets: &Buckets) -> Self {
+        Self { buckets: vec![0; buckets.count()].into(), sum: 0 }
     }
 
-    pub(crate) fn observe(&mut self, bounds: &[f64], value: f64) {
-        self.buckets[bucket_of(bounds, value)] += 1;
-        self.sum += value;
+    pub(crate) fn observe(&mut self, buckets: &Buckets, value: u64) {
+        self.buckets[buckets.of(value)] += 1;
+        self.sum += u128::from(value);
     }
 
-    pub(crate) fn value<'a>(&'a self, bounds: &'a [f64]) -> Value<'a> {
-        Value::Histogram { bounds, buckets: &self.buckets, sum: self.sum }
+    pub(crate) fn value<'a>(&'a self, buckets: &'a Buckets) -> Value<'a> {
+        Value::Histogram { bounds: &buckets.bounds, buckets: &self.buckets, sum: self.sum as f64 / buckets.units }
     }
-}
-
-/// Bounds are inclusive. A linear search: observations are mostly small, and there are about ten bounds.
-pub(crate) fn bucket_of(bounds: &[f64], value: f64) -> usize {
-    bounds.iter().position(|bound| value <= *bound).unwrap_or(bounds.len())
 }
 
 #[cfg(test)]
@@ -35,11 +87,23 @@ mod tests {
 
     #[test]
     fn bounds_are_inclusive_and_the_rest_is_inf() {
-        let bounds = [1.0, 2.0];
-        let mut histogram = HistogramTotal::new(&bounds);
-        for value in [0.0, 1.0, 1.5, 2.0, 2.1, 1e300] {
-            histogram.observe(&bounds, value);
+        let buckets = Buckets::seconds(&[1e-9, 2e-9]);
+        let mut histogram = HistogramTotal::new(&buckets);
+        for value in [0, 1, 2, 3, u64::MAX] {
+            histogram.observe(&buckets, value);
         }
-        assert_eq!(*histogram.buckets, [2, 2, 2]);
+        assert_eq!(*histogram.buckets, [2, 1, 2]);
+        assert_eq!(histogram.sum, u128::from(u64::MAX) + 6);
+    }
+
+    #[test]
+    fn a_bound_is_the_whole_unit_that_it_means() {
+        // 0.007 × 10⁹ is not 7 × 10⁶ in binary, for one.
+        for bound in (1..2000).map(|n| f64::from(n) / 1000.0) {
+            let nanos = (bound * 1000.0).round() as u64 * 1_000_000;
+            let buckets = Buckets::seconds(&[bound]);
+            assert_eq!((buckets.of(nanos), buckets.of(nanos + 1)), (0, 1), "{bound}");
+        }
+        assert_eq!(Buckets::seconds(&[0.0]).of(0), 0);
     }
 }

@@ -4,24 +4,31 @@
 //! the body wrapper, and its `Drop` is the only place that records: an error, a panic, a dropped future and a body that
 //! nobody reads each end there, once.
 
+mod config;
 mod record;
+mod routes;
 mod tally;
 mod worker;
 
+pub use config::{Config, ConfigError, LongLived, StatusLabel};
 pub(crate) use record::{Record, RequestBytes};
-pub(crate) use worker::Worker;
+pub(crate) use routes::Routes;
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use prometheus::Registry;
 
-use crate::DURATION_BOUNDS;
 use crate::family::{Family, Value, families};
 use crate::source::{self, RegisterError, Snapshot, Source};
-use crate::vocab::AbortCause;
-use tally::SIZE_BOUNDS;
+use crate::vocab::{AbortCause, Method};
+use tally::Code;
 use worker::{Row, Shared};
+
+/// The label `path` of a request that no route matched. No pattern can be this word, since patterns begin with `/`.
+const UNMATCHED: &str = "unmatched";
+/// The label `path` of all requests whose label sets are beyond the cap.
+const OVERFLOW: &str = "overflow";
 
 const ROUTE: &[&str] = &["method", "path"];
 
@@ -38,70 +45,140 @@ families! {
         &["method", "path", "cause"]
     ),
     IN_FLIGHT: gauge("http_requests_in_flight", "Number of HTTP requests being processed", &[]),
+    FOLDED: counter(
+        "http_metrics_overflow_total",
+        "Number of HTTP requests that were counted under path=\"overflow\" or code=\"other\" for want of series",
+        &[]
+    ),
 }
 
 /// The request metrics of a service. Clones share their series.
 ///
-/// Register once, then give a clone to each app: it is the middleware itself.
+/// Register once, outside of `HttpServer::new`, and give a clone to each app: it is the middleware itself.
 ///
 /// ```
-/// let registry = metrics_core::prometheus::Registry::new();
-/// let http = metrics_core::HttpMetrics::register(&registry)?;
-/// # let _ = http;
+/// use actix_web::App;
+/// use metrics_core::{HttpMetrics, prometheus::Registry};
+///
+/// let registry = Registry::new();
+/// let http = HttpMetrics::register(&registry)?;
+/// let app = move || App::new().wrap(http.clone());
+/// # let _ = app();
 /// # Ok::<(), metrics_core::RegisterError>(())
 /// ```
+///
+/// Wrap it last, which makes it the outermost: it then sees what every other middleware makes of a request. Where it
+/// is wrapped around an app and again around a scope of it, a request is still counted once, by the outer one.
 #[derive(Clone)]
 pub struct HttpMetrics(Arc<Shared>);
 
 impl HttpMetrics {
-    /// Registers the families of request metrics in `registry`.
+    /// Registers the families of request metrics in `registry`, as [`Config::default`] has them.
     ///
     /// # Errors
     /// [`RegisterError`] if one of the names is taken, or if the registry has a prefix or common labels. The registry
     /// is then as it was.
     pub fn register(registry: &Registry) -> Result<Self, RegisterError> {
-        let shared = Arc::new(Shared::default());
+        Self::register_with(registry, &Config::default())
+    }
+
+    /// Registers the families of request metrics in `registry`, as `config` has them.
+    ///
+    /// # Errors
+    /// [`RegisterError`] as above, or if `config` cannot work: [`RegisterError::Config`] says why.
+    ///
+    /// ```
+    /// use metrics_core::{Config, ConfigError, HttpMetrics, RegisterError, prometheus::Registry};
+    ///
+    /// let config = Config { const_labels: vec![("le".into(), "a".into())], ..Config::default() };
+    /// let refused = HttpMetrics::register_with(&Registry::new(), &config).map(|_| ()).unwrap_err();
+    /// assert!(matches!(refused, RegisterError::Config(ConfigError::ReservedLabel { .. })));
+    /// ```
+    pub fn register_with(registry: &Registry, config: &Config) -> Result<Self, RegisterError> {
+        let shared = Arc::new(Shared::new(config).map_err(RegisterError::Config)?);
         source::register(registry, shared.clone())?;
         Ok(Self(shared))
     }
 
-    /// Cells for the calling thread.
-    pub(crate) fn worker(&self) -> Rc<Worker> {
-        self.0.worker()
+    /// How many series there can ever be, whatever clients and handlers do, lines of a scrape that is: those of
+    /// [`Config::max_label_sets`] pairs of method and pattern, and of ten methods each with `unmatched` and `overflow`.
+    ///
+    /// ```
+    /// use metrics_core::{HttpMetrics, prometheus::Registry};
+    ///
+    /// let http = HttpMetrics::register(&Registry::new())?;
+    /// assert_eq!(http.most_series(), 113_222);
+    /// # Ok::<(), metrics_core::RegisterError>(())
+    /// ```
+    pub fn most_series(&self) -> usize {
+        let Shared { scheme, most_label_sets, .. } = &*self.0;
+        // Of each histogram its buckets, sum and count; then requests, time, codes, causes.
+        let histograms = scheme.duration.count() + 2 + 2 * (scheme.size.count() + 2);
+        let each = histograms + 1 + 1 + self.0.most_codes() + AbortCause::ALL.len();
+        let outside = 2 * Method::ALL.len();
+        (most_label_sets.saturating_add(outside)).saturating_mul(each).saturating_add(2)
+    }
+
+    /// The routes of an app, counted by the calling thread.
+    pub(crate) fn routes(&self) -> Rc<Routes> {
+        Rc::new(Routes::new(self.0.worker()))
+    }
+
+    /// What two values have in common if and only if they share their series.
+    pub(crate) fn id(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
     }
 }
 
 impl Source for Shared {
     fn families(&self) -> &[Family] {
-        &FAMILIES
+        &self.families
     }
 
     fn snapshot(&self) -> Box<dyn Snapshot + '_> {
         let (rows, in_flight) = self.sum();
-        Box::new(HttpSnapshot { rows, in_flight })
+        Box::new(HttpSnapshot { shared: self, rows, in_flight })
     }
 }
 
-struct HttpSnapshot {
+struct HttpSnapshot<'a> {
+    shared: &'a Shared,
     rows: Vec<Row>,
     in_flight: u64,
 }
 
-impl Snapshot for HttpSnapshot {
+impl HttpSnapshot<'_> {
+    /// Requests that have not the label values that they would have without caps.
+    fn folded(&self) -> u64 {
+        let folded = |row: &Row| match &*row.path {
+            OVERFLOW => row.totals.requests(),
+            _ if self.shared.status == StatusLabel::Exact => {
+                row.totals.responses.get(&Code::OTHER).copied().unwrap_or_default()
+            }
+            _ => 0,
+        };
+        self.rows.iter().map(folded).sum()
+    }
+}
+
+impl Snapshot for HttpSnapshot<'_> {
     fn children(&self, family: usize) -> usize {
-        if family == IN_FLIGHT { 1 } else { self.rows.len() }
+        if matches!(family, IN_FLIGHT | FOLDED) { 1 } else { self.rows.len() }
     }
 
     fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
-        if family == IN_FLIGHT {
-            return series(&[], Value::Gauge(self.in_flight as f64));
+        match family {
+            IN_FLIGHT => return series(&[], Value::Gauge(self.in_flight as f64)),
+            FOLDED => return series(&[], Value::Counter(self.folded() as f64)),
+            _ => {}
         }
         let Row { method, path, totals } = &self.rows[child];
         let (method, path): (&str, &str) = (method.as_str(), path);
+        let scheme = &self.shared.scheme;
         match family {
             RESPONSES => {
                 for (code, count) in &totals.responses {
-                    series(&[method, path, &code.to_string()], Value::Counter(*count as f64));
+                    series(&[method, path, &code.label()], Value::Counter(*count as f64));
                 }
             }
             ABORTED => {
@@ -109,10 +186,10 @@ impl Snapshot for HttpSnapshot {
                     series(&[method, path, cause.as_str()], Value::Counter(*count as f64));
                 }
             }
-            REQUESTS => series(&[method, path], Value::Counter(totals.requests as f64)),
-            DURATION => series(&[method, path], totals.duration.value(&DURATION_BOUNDS)),
-            REQUEST_SIZE => series(&[method, path], totals.request_size.value(&SIZE_BOUNDS)),
-            RESPONSE_SIZE => series(&[method, path], totals.response_size.value(&SIZE_BOUNDS)),
+            REQUESTS => series(&[method, path], Value::Counter(totals.requests() as f64)),
+            DURATION => series(&[method, path], totals.duration.value(&scheme.duration)),
+            REQUEST_SIZE => series(&[method, path], totals.request_size.value(&scheme.size)),
+            RESPONSE_SIZE => series(&[method, path], totals.response_size.value(&scheme.size)),
             RESPONSE_TIME if totals.last_response > 0.0 => series(&[method, path], Value::Gauge(totals.last_response)),
             _ => {}
         }

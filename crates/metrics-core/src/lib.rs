@@ -37,25 +37,26 @@ mod histogram;
 #[cfg(feature = "actix-web")]
 mod http;
 mod process;
+#[cfg(feature = "actix-web")]
+mod scrape;
 mod source;
 mod vocab;
 
 #[cfg(feature = "actix-web")]
-pub use actix::{CountedBody, CountedFuture, CountedService, get_only, scrape};
+pub use actix::{CountedBody, CountedFuture, CountedService};
 pub use external::{ExternalMetrics, Outcome, Target};
 #[cfg(feature = "actix-web")]
-pub use http::HttpMetrics;
+pub use http::{Config, ConfigError, HttpMetrics, LongLived, StatusLabel};
 pub use process::{BuildInfo, ProcessMetrics};
 /// The crate whose [`Registry`](prometheus::Registry) all of this registers into: two versions of it in one program
 /// would be two kinds of registry.
 pub use prometheus;
+#[cfg(feature = "actix-web")]
+pub use scrape::{get_only, scrape};
 pub use source::RegisterError;
 pub use vocab::{MissCause, Phase, Reason};
 
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Upper bounds of all duration histograms, in seconds: the default of Prometheus client libraries.
-const DURATION_BOUNDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Unix time with fractions; 0 for a clock that is set before 1970.
 fn unix_seconds(time: SystemTime) -> f64 {

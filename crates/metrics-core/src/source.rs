@@ -37,12 +37,15 @@ pub enum RegisterError {
     /// A metric of this name is there already.
     AlreadyRegistered {
         /// The first name of the set that is taken.
-        family: &'static str,
+        family: String,
     },
     /// Another metric has one of the names, with other labels or another HELP.
     Conflict(Error),
     /// A name is none that Prometheus allows.
     IllegalName(Error),
+    /// The configuration of the set cannot work.
+    #[cfg(feature = "actix-web")]
+    Config(crate::ConfigError),
     /// The registry puts a prefix before names or adds labels, so the metrics would not have the names that are promised.
     AlteredNames,
 }
@@ -52,14 +55,16 @@ impl std::fmt::Display for RegisterError {
         match self {
             Self::AlreadyRegistered { family } => write!(
                 f,
-                "{family} is in this registry already: register each set once and clone what register() returns; if the metric is \
-                 another one, rename it"
+                "{family} is in this registry already: register each set once, outside of HttpServer::new(), and clone what register() \
+                 returns; if the metric is another one, rename it, or give this set a namespace or a label of its own"
             ),
             Self::Conflict(error) => write!(
                 f,
                 "another metric in this registry has the same name: {error}; rename it, or use a registry of its own"
             ),
             Self::IllegalName(error) => write!(f, "{error}; a metric name is letters, digits, `_` and `:`, with no digit first"),
+            #[cfg(feature = "actix-web")]
+            Self::Config(error) => error.fmt(f),
             Self::AlteredNames => f.write_str(
                 "this registry has a prefix or common labels, which would change the names that dashboards rely on: use Registry::new() \
                  and let Prometheus add labels (external_labels, relabel_configs)",
@@ -83,13 +88,13 @@ pub(crate) fn register(registry: &Registry, source: Arc<impl Source>) -> Result<
 }
 
 /// The error of a registry does not say which name is taken, so each is tried alone.
-fn first_taken(registry: &Registry, adapter: &Adapter) -> &'static str {
+fn first_taken(registry: &Registry, adapter: &Adapter) -> String {
     let free = |desc: &Desc| {
         let reserved = Box::new(Reserved(desc.clone()));
         registry.register(reserved.clone()).is_ok_and(|()| registry.unregister(reserved).is_ok())
     };
     let taken = adapter.descs.iter().position(|desc| !free(desc)).unwrap_or_default();
-    adapter.source.families()[taken].name
+    adapter.source.families()[taken].name.to_string()
 }
 
 /// A name without series.
@@ -115,7 +120,7 @@ fn alters_names(registry: &Registry, canary: Adapter) -> bool {
     // It was registered a moment ago, and nobody else knows it.
     let _ = registry.unregister(Box::new(canary));
     let unaltered = |family: &MetricFamily| {
-        family.name() == Canary::FAMILIES[0].name && family.get_metric().iter().all(|m| m.get_label().is_empty())
+        family.name() == CANARY[0].name && family.get_metric().iter().all(|m| m.get_label().is_empty())
     };
     !seen.iter().any(unaltered)
 }
@@ -123,13 +128,11 @@ fn alters_names(registry: &Registry, canary: Adapter) -> bool {
 /// Seen by the thread that registers, and by no scrape that happens to run beside it.
 struct Canary(std::thread::ThreadId);
 
-impl Canary {
-    const FAMILIES: [Family; 1] = [Family::gauge("metrics_core_canary", "Registration check", &[])];
-}
+static CANARY: [Family; 1] = [Family::gauge("metrics_core_canary", "Registration check", &[])];
 
 impl Source for Canary {
     fn families(&self) -> &[Family] {
-        &Self::FAMILIES
+        &CANARY
     }
 
     fn snapshot(&self) -> Box<dyn Snapshot + '_> {
@@ -165,7 +168,8 @@ impl Adapter {
 
 fn desc(family: &Family) -> Result<Desc, Error> {
     let labels = family.labels.iter().map(ToString::to_string).collect();
-    Desc::new(family.name.to_owned(), family.help.to_owned(), labels, std::collections::HashMap::new())
+    let const_labels = family.const_labels.iter().cloned().collect();
+    Desc::new(family.name.to_string(), family.help.to_owned(), labels, const_labels)
 }
 
 impl Collector for Adapter {
@@ -183,10 +187,10 @@ impl Collector for Adapter {
 fn to_proto(snapshot: &dyn Snapshot, index: usize, family: &Family) -> MetricFamily {
     let mut metrics = Vec::with_capacity(snapshot.children(index));
     for child in 0..snapshot.children(index) {
-        snapshot.read(index, child, &mut |values, value| metrics.push(to_metric(family.labels, values, value)));
+        snapshot.read(index, child, &mut |values, value| metrics.push(to_metric(family, values, value)));
     }
     let mut proto = MetricFamily::default();
-    proto.set_name(family.name.to_owned());
+    proto.set_name(family.name.to_string());
     proto.set_help(family.help.to_owned());
     proto.set_field_type(match family.kind {
         Kind::Counter => MetricType::COUNTER,
@@ -197,15 +201,17 @@ fn to_proto(snapshot: &dyn Snapshot, index: usize, family: &Family) -> MetricFam
     proto
 }
 
-fn to_metric(names: &[&str], values: &[&str], value: Value<'_>) -> Metric {
-    debug_assert_eq!(names.len(), values.len());
-    let pair = |(name, value): (&&str, &&str)| {
+fn to_metric(family: &Family, values: &[&str], value: Value<'_>) -> Metric {
+    debug_assert_eq!(family.labels.len(), values.len());
+    let pair = |(name, value): (&str, &str)| {
         let mut pair = LabelPair::default();
-        pair.set_name((*name).to_owned());
-        pair.set_value((*value).to_owned());
+        pair.set_name(name.to_owned());
+        pair.set_value(value.to_owned());
         pair
     };
-    let mut metric = Metric::from_label(names.iter().zip(values).map(pair).collect());
+    let own = family.labels.iter().copied().zip(values.iter().copied());
+    let common = family.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut metric = Metric::from_label(own.chain(common).map(pair).collect());
     match value {
         Value::Counter(value) => {
             let mut counter = Counter::default();
@@ -255,7 +261,10 @@ mod tests {
         HttpMetrics::register(&registry).unwrap();
         let before = names(&registry);
         let error = HttpMetrics::register(&registry).map(|_| ()).unwrap_err();
-        assert!(matches!(error, RegisterError::AlreadyRegistered { family: "http_requests_total" }), "{error}");
+        assert!(
+            matches!(&error, RegisterError::AlreadyRegistered { family } if family == "http_requests_total"),
+            "{error}"
+        );
         assert_eq!(names(&registry), before);
     }
 
@@ -266,7 +275,10 @@ mod tests {
         registry.register(Box::new(theirs)).unwrap();
         let before = names(&registry);
         let error = ExternalMetrics::register(&registry).map(|_| ()).unwrap_err();
-        assert!(matches!(error, RegisterError::AlreadyRegistered { family: "external_access_up" }), "{error}");
+        assert!(
+            matches!(&error, RegisterError::AlreadyRegistered { family } if family == "external_access_up"),
+            "{error}"
+        );
         assert_eq!(names(&registry), before);
         // With other labels it is no twin but a clash.
         let registry = Registry::new();

@@ -165,7 +165,7 @@ counted_once! {
         r#"http_requests_total{method="GET",path="/items/{id}"} 1"#,
     ];
     l9_unknown_method: TestRequest::default().method(Method::from_bytes(b"FOOBAR").unwrap()).uri("/hello") => [
-        r#"http_requests_total{method="other",path="/hello"} 1"#,
+        r#"http_requests_total{method="other",path="unmatched"} 1"#,
     ];
     v1_announced_request_size: TestRequest::post().uri("/echo").set_payload("12345") => [
         r#"http_request_size_bytes_sum{method="POST",path="/echo"} 5"#,

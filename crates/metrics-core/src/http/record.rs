@@ -2,15 +2,13 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
+use super::routes::Routes;
 use super::tally::Exchange;
-use super::worker::Worker;
-use crate::unix_seconds;
+use super::worker::RouteId;
+use crate::histogram::nanoseconds;
 use crate::vocab::{AbortCause, Method};
-
-/// The label `path` of a request that no route matched. No pattern can be this word, since patterns begin with `/`.
-const UNMATCHED: &str = "unmatched";
 
 /// How an exchange ended, or how it would if it ended now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,14 +25,22 @@ enum End {
 
 /// One request, from its arrival to the end of its response. Dropping it records it.
 pub(crate) struct Record {
-    worker: Rc<Worker>,
+    routes: Rc<Routes>,
     start: Instant,
     method: Method,
-    /// The matched pattern, as far as it is known.
-    path: Option<String>,
+    route: Route,
     request_bytes: RequestBytes,
     response_bytes: u64,
+    long_lived: bool,
     end: End,
+}
+
+/// The route of a request, as far as it is known.
+enum Route {
+    /// Its path: which route it took shows only with the response.
+    Unrouted(String),
+    /// The route it took.
+    Taken(RouteId),
 }
 
 /// The size of a request body.
@@ -46,19 +52,34 @@ pub(crate) enum RequestBytes {
 }
 
 impl Record {
-    pub(crate) fn start(worker: Rc<Worker>, method: Method, path: Option<String>, request_bytes: RequestBytes) -> Self {
-        worker.begin();
-        let start = Instant::now();
-        Self { worker, start, method, path, request_bytes, response_bytes: 0, end: End::Pending }
+    pub(crate) fn start(routes: Rc<Routes>, method: Method, path: String, request_bytes: RequestBytes) -> Self {
+        routes.worker.begin();
+        Self {
+            routes,
+            start: Instant::now(),
+            method,
+            route: Route::Unrouted(path),
+            request_bytes,
+            response_bytes: 0,
+            long_lived: false,
+            end: End::Pending,
+        }
     }
 
-    /// Routing has found the pattern.
-    pub(crate) fn routed(&mut self, path: Option<String>) {
-        self.path = path;
+    pub(crate) fn method(&self) -> Method {
+        self.method
+    }
+
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.routes
     }
 
     /// The response has begun.
-    pub(crate) fn responding(&mut self) {
+    pub(crate) fn responding(&mut self, route: RouteId, long_lived: bool) {
+        if let Route::Unrouted(path) = std::mem::replace(&mut self.route, Route::Taken(route)) {
+            self.routes.release(path);
+        }
+        self.long_lived = long_lived;
         self.end = End::Responding;
     }
 
@@ -84,23 +105,33 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let end = match self.end {
-            End::Complete(status) => Ok(status),
-            _ if std::thread::panicking() => Err(AbortCause::Panic),
-            End::Pending => Err(AbortCause::Dropped),
-            End::Responding => Err(AbortCause::Incomplete),
-            End::BodyError => Err(AbortCause::BodyError),
+        let worker = &self.routes.worker;
+        let route = match std::mem::replace(&mut self.route, Route::Taken(RouteId::UNMATCHED)) {
+            Route::Taken(route) => route,
+            Route::Unrouted(path) => {
+                let route = self.routes.by_path(&path);
+                self.routes.release(path);
+                route
+            }
         };
+        let now = Instant::now();
         let exchange = Exchange {
-            seconds: self.start.elapsed().as_secs_f64(),
+            nanoseconds: nanoseconds(now.duration_since(self.start)),
             request_bytes: match &self.request_bytes {
                 RequestBytes::Announced(bytes) => *bytes,
                 RequestBytes::Read(bytes) => bytes.get(),
             },
             response_bytes: self.response_bytes,
-            response_time: (self.end != End::Pending).then(|| unix_seconds(SystemTime::now())),
-            end,
+            long_lived: self.long_lived,
+            response_time: (self.end != End::Pending).then(|| worker.unix_time(now)),
+            end: match self.end {
+                End::Complete(status) => Ok(worker.code(status)),
+                _ if std::thread::panicking() => Err(AbortCause::Panic),
+                End::Pending => Err(AbortCause::Dropped),
+                End::Responding => Err(AbortCause::Incomplete),
+                End::BodyError => Err(AbortCause::BodyError),
+            },
         };
-        self.worker.end(self.method, self.path.as_deref().unwrap_or(UNMATCHED), &exchange);
+        worker.end(self.method, route, &exchange);
     }
 }

@@ -3,29 +3,42 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use crate::DURATION_BOUNDS;
+use super::config::{Config, LongLived};
 use crate::cells::{Count, HistogramCells, Number};
-use crate::histogram::HistogramTotal;
+use crate::histogram::{Buckets, HistogramTotal};
 use crate::vocab::AbortCause;
 
-/// 128 × 2⁰ … 128 × 2⁹ bytes.
-pub(super) const SIZE_BOUNDS: [f64; 10] =
-    [128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16384.0, 32768.0, 65536.0];
+/// The histograms' buckets, and what goes into which: the same for all label sets.
+pub(super) struct Scheme {
+    pub(super) duration: Buckets,
+    pub(super) size: Buckets,
+    pub(super) long_lived: LongLived,
+}
+
+impl Scheme {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            duration: Buckets::seconds(&config.duration_buckets),
+            size: Buckets::bytes(&config.size_buckets),
+            long_lived: config.long_lived,
+        }
+    }
+}
 
 /// What is counted of one exchange.
 pub(super) struct Exchange {
-    pub(super) seconds: f64,
+    pub(super) nanoseconds: u64,
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
+    pub(super) long_lived: bool,
     /// Unix time of the response, if there was one, whole or not.
     pub(super) response_time: Option<f64>,
-    /// The status of a complete response, or why there was none.
-    pub(super) end: Result<u16, AbortCause>,
+    /// The code of a complete response, or why there was none.
+    pub(super) end: Result<Code, AbortCause>,
 }
 
-/// What one worker counted of one label set.
+/// What one worker counted of one label set. The number of requests is that of the observations of their size.
 pub(super) struct Cells {
-    requests: Count,
     duration: HistogramCells,
     request_size: HistogramCells,
     response_size: HistogramCells,
@@ -36,35 +49,62 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(scheme: &Scheme) -> Self {
         Self {
-            requests: Count::default(),
-            duration: HistogramCells::new(&DURATION_BOUNDS),
-            request_size: HistogramCells::new(&SIZE_BOUNDS),
-            response_size: HistogramCells::new(&SIZE_BOUNDS),
+            duration: HistogramCells::new(&scheme.duration),
+            request_size: HistogramCells::new(&scheme.size),
+            response_size: HistogramCells::new(&scheme.size),
             last_response: Number::default(),
             responses: CodeCells::default(),
             aborted: Default::default(),
         }
     }
 
-    pub(super) fn count(&self, exchange: &Exchange) {
-        self.requests.add(1);
-        self.duration.observe(&DURATION_BOUNDS, exchange.seconds);
-        self.request_size.observe(&SIZE_BOUNDS, exchange.request_bytes as f64);
-        self.response_size.observe(&SIZE_BOUNDS, exchange.response_bytes as f64);
+    pub(super) fn count(&self, scheme: &Scheme, exchange: &Exchange) {
+        if scheme.long_lived == LongLived::Observe || !exchange.long_lived {
+            self.duration.observe(&scheme.duration, exchange.nanoseconds);
+        }
+        self.request_size.observe(&scheme.size, exchange.request_bytes);
+        self.response_size.observe(&scheme.size, exchange.response_bytes);
         if let Some(time) = exchange.response_time {
             // The system's clock may be set back; the gauge must not follow.
             self.last_response.set(self.last_response.get().max(time));
         }
         match exchange.end {
-            Ok(status) => self.responses.add(status),
+            Ok(code) => self.responses.add(code),
             Err(cause) => self.aborted[cause as usize].add(1),
         }
     }
 }
 
-/// Counts by status code, in the order in which codes were first met. A handler answers with a few codes; a block more
+/// The label `code`, as a number: a status (100 to 999), a class (1 to 5), or [`Code::OTHER`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Code(u16);
+
+impl Code {
+    pub(super) const OTHER: Self = Self(u16::MAX);
+    pub(super) const CLASSES: [Self; 5] = [Self(1), Self(2), Self(3), Self(4), Self(5)];
+
+    /// `status` has three digits, as an HTTP status does.
+    pub(super) fn exact(status: u16) -> Self {
+        Self(status)
+    }
+
+    pub(super) fn class(status: u16) -> Self {
+        Self::CLASSES.into_iter().find(|class| class.0 == status / 100).unwrap_or(Self::OTHER)
+    }
+
+    /// The label value.
+    pub(super) fn label(self) -> String {
+        match self {
+            Self::OTHER => "other".to_owned(),
+            Self(class @ ..10) => format!("{class}xx"),
+            Self(status) => status.to_string(),
+        }
+    }
+}
+
+/// Counts by code, in the order in which codes were first met. A handler answers with a few codes; a block more
 /// is added where that is not enough.
 #[derive(Default)]
 struct CodeCells {
@@ -75,22 +115,23 @@ struct CodeCells {
 }
 
 impl CodeCells {
-    fn add(&self, code: u16) {
+    fn add(&self, code: Code) {
+        let code = u64::from(code.0);
         for (cell, count) in self.codes.iter().zip(&self.counts) {
             if cell.get() == 0 {
-                cell.add(code.into());
+                cell.add(code);
             }
-            if cell.get() == u64::from(code) {
+            if cell.get() == code {
                 return count.add(1);
             }
         }
-        self.more.get_or_init(Box::default).add(code);
+        self.more.get_or_init(Box::default).add(code_of(code));
     }
 
-    fn add_to(&self, totals: &mut BTreeMap<u64, u64>) {
+    fn add_to(&self, totals: &mut BTreeMap<Code, u64>) {
         for (code, count) in self.codes.iter().zip(&self.counts) {
             if code.get() != 0 {
-                *totals.entry(code.get()).or_default() += count.get();
+                *totals.entry(code_of(code.get())).or_default() += count.get();
             }
         }
         if let Some(more) = self.more.get() {
@@ -99,36 +140,37 @@ impl CodeCells {
     }
 }
 
+/// Of a cell that [`CodeCells`] wrote.
+fn code_of(cell: u64) -> Code {
+    u16::try_from(cell).map_or(Code::OTHER, Code)
+}
+
 /// The sum of cells of one label set.
 #[derive(Clone)]
 pub(super) struct Totals {
-    pub(super) requests: u64,
     pub(super) duration: HistogramTotal,
     pub(super) request_size: HistogramTotal,
     pub(super) response_size: HistogramTotal,
     /// Unix time; 0 before the first response.
     pub(super) last_response: f64,
-    pub(super) responses: BTreeMap<u64, u64>,
+    pub(super) responses: BTreeMap<Code, u64>,
     pub(super) aborted: [u64; AbortCause::ALL.len()],
 }
 
-impl Default for Totals {
-    fn default() -> Self {
+impl Totals {
+    /// `codes` are there from the start.
+    pub(super) fn new(scheme: &Scheme, codes: &[Code]) -> Self {
         Self {
-            requests: 0,
-            duration: HistogramTotal::new(&DURATION_BOUNDS),
-            request_size: HistogramTotal::new(&SIZE_BOUNDS),
-            response_size: HistogramTotal::new(&SIZE_BOUNDS),
+            duration: HistogramTotal::new(&scheme.duration),
+            request_size: HistogramTotal::new(&scheme.size),
+            response_size: HistogramTotal::new(&scheme.size),
             last_response: 0.0,
-            responses: BTreeMap::new(),
+            responses: codes.iter().map(|code| (*code, 0)).collect(),
             aborted: Default::default(),
         }
     }
-}
 
-impl Totals {
     pub(super) fn add(&mut self, cells: &Cells) {
-        self.requests += cells.requests.get();
         cells.duration.add_to(&mut self.duration);
         cells.request_size.add_to(&mut self.request_size);
         cells.response_size.add_to(&mut self.response_size);
@@ -137,5 +179,10 @@ impl Totals {
         for (total, cell) in self.aborted.iter_mut().zip(&cells.aborted) {
             *total += cell.get();
         }
+    }
+
+    /// Every request is observed once by the histogram of request sizes.
+    pub(super) fn requests(&self) -> u64 {
+        self.request_size.buckets.iter().sum()
     }
 }

@@ -1,27 +1,66 @@
 //! Who counts what where: each worker thread in cells of its own, and the table that knows all of them.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use super::tally::{Cells, Exchange, Totals};
+use super::config::{Config, ConfigError, StatusLabel};
+use super::tally::{Cells, Code, Exchange, Scheme, Totals};
+use super::{OVERFLOW, UNMATCHED};
 use crate::cells::Count;
+use crate::family::Family;
+use crate::unix_seconds;
 use crate::vocab::Method;
 
-/// What all workers share: the label sets, and who counts them where.
-#[derive(Default)]
-pub(super) struct Shared(Mutex<Table>);
+/// Most statuses that have a code of their own; a service that passes on those of others may meet 900.
+const MOST_CODES: usize = 64;
+
+/// What all workers share: the options, the label sets, and who counts them where.
+pub(super) struct Shared {
+    pub(super) families: Vec<Family>,
+    pub(super) scheme: Scheme,
+    pub(super) most_label_sets: usize,
+    excluded: HashSet<String>,
+    pub(super) status: StatusLabel,
+    table: Mutex<Table>,
+}
 
 impl Shared {
+    pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        let scheme = Scheme::new(config);
+        let mut table = Table { free: config.max_label_sets, ..Table::default() };
+        for (method, path) in config.known()? {
+            table.slot(&scheme, config.status, method, path);
+        }
+        Ok(Self {
+            families: config.families(),
+            scheme,
+            most_label_sets: config.max_label_sets,
+            excluded: config.excluded_routes.iter().cloned().collect(),
+            status: config.status,
+            table: Mutex::new(table),
+        })
+    }
+
     /// Cells for the calling thread.
-    pub(super) fn worker(self: &Arc<Self>) -> Rc<Worker> {
+    pub(super) fn worker(self: &Arc<Self>) -> Worker {
         let in_flight = Arc::new(Count::default());
         let mut table = self.table();
         table.last_worker += 1;
         let id = table.last_worker;
         table.workers.insert(id, WorkerCells { in_flight: in_flight.clone(), cells: Vec::new() });
-        Rc::new(Worker { id, in_flight, shared: self.clone(), routes: RefCell::default() })
+        let now = Instant::now();
+        Worker {
+            id,
+            in_flight,
+            shared: self.clone(),
+            routes: RefCell::new(vec![Route::new(UNMATCHED, self)]),
+            by_path: RefCell::default(),
+            codes: (100..1000).map(|_| Cell::new(None)).collect(),
+            clock: Cell::new((now, unix_seconds(SystemTime::now()))),
+        }
     }
 
     /// What all workers counted, and the number of requests in flight.
@@ -30,6 +69,7 @@ impl Shared {
         let mut rows = table.rows.clone();
         let mut in_flight = 0u64;
         for worker in table.workers.values() {
+            // First, so that a request that is seen to be over is seen to be counted.
             in_flight = in_flight.wrapping_add(worker.in_flight.get());
             for (slot, cells) in &worker.cells {
                 rows[*slot].totals.add(cells);
@@ -38,8 +78,24 @@ impl Shared {
         (rows, in_flight)
     }
 
+    /// Most values of the label `code`.
+    pub(super) fn most_codes(&self) -> usize {
+        1 + match self.status {
+            StatusLabel::Exact => MOST_CODES,
+            StatusLabel::Class => Code::CLASSES.len(),
+        }
+    }
+
+    /// The code that a status is counted under.
+    fn code(&self, status: u16) -> Code {
+        match self.status {
+            StatusLabel::Class => Code::class(status),
+            StatusLabel::Exact => self.table().admit(Code::exact(status)),
+        }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -51,29 +107,58 @@ pub(super) struct Row {
     pub(super) totals: Totals,
 }
 
-/// Locked when a worker meets a label set for the first time, when one starts or ends, and by a scrape; never to record.
+/// Locked when a worker meets a label set or a status for the first time, when one starts or ends, and by a scrape;
+/// never to record.
 #[derive(Default)]
 struct Table {
     /// Label set to slot. Slots are never given back.
     slots: HashMap<(Method, Arc<str>), usize>,
+    /// How many more pairs of method and pattern get a slot.
+    free: usize,
     /// By slot: what workers that have ended counted, so that counters never fall.
     rows: Vec<Row>,
+    /// The statuses that have a code of their own.
+    codes: Vec<Code>,
     workers: BTreeMap<u64, WorkerCells>,
     last_worker: u64,
 }
 
 impl Table {
-    fn slot(&mut self, method: Method, path: &str) -> usize {
+    fn slot(&mut self, scheme: &Scheme, status: StatusLabel, method: Method, path: &str) -> usize {
         let path: Arc<str> = path.into();
-        let rows = &mut self.rows;
-        *self.slots.entry((method, path.clone())).or_insert_with(|| {
-            rows.push(Row { method, path, totals: Totals::default() });
-            rows.len() - 1
-        })
+        if let Some(slot) = self.slots.get(&(method, path.clone())) {
+            return *slot;
+        }
+        // Two paths are no patterns, and outside the cap: ten methods of each.
+        if !matches!(&*path, UNMATCHED | OVERFLOW) {
+            if self.free == 0 {
+                return self.slot(scheme, status, method, OVERFLOW);
+            }
+            self.free -= 1;
+        }
+        let codes = match status {
+            StatusLabel::Class => &Code::CLASSES[..],
+            StatusLabel::Exact => &[],
+        };
+        self.rows.push(Row { method, path: path.clone(), totals: Totals::new(scheme, codes) });
+        self.slots.insert((method, path), self.rows.len() - 1);
+        self.rows.len() - 1
+    }
+
+    fn admit(&mut self, code: Code) -> Code {
+        if self.codes.contains(&code) {
+            return code;
+        }
+        if self.codes.len() == MOST_CODES {
+            return Code::OTHER;
+        }
+        self.codes.push(code);
+        code
     }
 }
 
 /// A worker's cells as the table knows them.
+#[derive(Default)]
 struct WorkerCells {
     in_flight: Arc<Count>,
     cells: Vec<(usize, Arc<Cells>)>,
@@ -84,36 +169,103 @@ pub(crate) struct Worker {
     id: u64,
     in_flight: Arc<Count>,
     shared: Arc<Shared>,
-    /// By path pattern, then by method.
-    routes: RefCell<HashMap<Box<str>, RouteCells>>,
+    routes: RefCell<Vec<Route>>,
+    by_path: RefCell<HashMap<Box<str>, RouteId>>,
+    /// By status from 100: the code, once it is known.
+    codes: Box<[Cell<Option<Code>>]>,
+    /// The two clocks at one moment, at most [`CLOCK_AGE`] ago.
+    clock: Cell<(Instant, f64)>,
 }
 
-type RouteCells = [Option<Arc<Cells>>; Method::ALL.len()];
+/// A value of the label `path`, as one worker knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RouteId(usize);
+
+impl RouteId {
+    /// No route matched. It is every worker's first.
+    pub(crate) const UNMATCHED: Self = Self(0);
+}
+
+struct Route {
+    path: Box<str>,
+    excluded: bool,
+    /// By method, once there was a request.
+    cells: [Option<Arc<Cells>>; Method::ALL.len()],
+}
+
+impl Route {
+    fn new(path: &str, shared: &Shared) -> Self {
+        Self { path: path.into(), excluded: shared.excluded.contains(path), cells: Default::default() }
+    }
+}
+
+/// A clock of the system is read once in this time, and the cheaper monotonic one in between.
+const CLOCK_AGE: Duration = Duration::from_millis(10);
 
 impl Worker {
+    /// A request has come.
     pub(super) fn begin(&self) {
         self.in_flight.add(1);
     }
 
-    /// Counts an exchange that has begun and ended.
-    pub(super) fn end(&self, method: Method, path: &str, exchange: &Exchange) {
+    /// The id of the pattern of a route.
+    pub(super) fn route(&self, pattern: &str) -> RouteId {
+        // A service that is mounted on everything has an empty pattern; an empty label is none to Prometheus.
+        let path = if pattern.is_empty() { "/" } else { pattern };
+        if let Some(id) = self.by_path.borrow().get(path) {
+            return *id;
+        }
         let mut routes = self.routes.borrow_mut();
-        let route = match routes.get_mut(path) {
-            Some(route) => route,
-            None => routes.entry(path.into()).or_default(),
-        };
-        route[method as usize].get_or_insert_with(|| self.new_cells(method, path)).count(exchange);
+        let id = RouteId(routes.len());
+        routes.push(Route::new(path, &self.shared));
+        self.by_path.borrow_mut().insert(path.into(), id);
+        id
+    }
+
+    /// Counts a request that has begun and ended.
+    pub(super) fn end(&self, method: Method, route: RouteId, exchange: &Exchange) {
+        let route = &mut self.routes.borrow_mut()[route.0];
+        if !route.excluded {
+            let cells = route.cells[method as usize].get_or_insert_with(|| self.new_cells(method, &route.path));
+            cells.count(&self.shared.scheme, exchange);
+        }
         self.in_flight.sub_one();
     }
 
+    /// The cells for a label set that is new to this worker: new ones, unless it is one of many that overflow.
     fn new_cells(&self, method: Method, path: &str) -> Arc<Cells> {
-        let cells = Arc::new(Cells::new());
         let mut table = self.shared.table();
-        let slot = table.slot(method, path);
-        if let Some(worker) = table.workers.get_mut(&self.id) {
-            worker.cells.push((slot, cells.clone()));
+        let slot = table.slot(&self.shared.scheme, self.shared.status, method, path);
+        let known = &mut table.workers.entry(self.id).or_default().cells;
+        if let Some((_, cells)) = known.iter().find(|(of, _)| *of == slot) {
+            return cells.clone();
         }
+        let cells = Arc::new(Cells::new(&self.shared.scheme));
+        known.push((slot, cells.clone()));
         cells
+    }
+
+    /// The code that a status is counted under.
+    pub(super) fn code(&self, status: u16) -> Code {
+        let Some(known) = self.codes.get(usize::from(status.wrapping_sub(100))) else { return Code::OTHER };
+        known.get().unwrap_or_else(|| {
+            let code = self.shared.code(status);
+            known.set(Some(code));
+            code
+        })
+    }
+
+    /// Unix time of a moment that has just passed.
+    pub(super) fn unix_time(&self, now: Instant) -> f64 {
+        let (then, unix) = self.clock.get();
+        let age = now.duration_since(then);
+        if age < CLOCK_AGE {
+            return unix + age.as_secs_f64();
+        }
+        let unix = unix_seconds(SystemTime::now());
+        // Read after the other one, so that what is reckoned from them is never in the future.
+        self.clock.set((Instant::now(), unix));
+        unix
     }
 }
 

@@ -1,0 +1,115 @@
+//! The bodies that count what goes through them: the response's, with which the record of its request ends, and the
+//! request's.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::{Payload, ServiceResponse};
+use actix_web::error::PayloadError;
+use actix_web::http::{StatusCode, header};
+use actix_web::web::Bytes;
+use futures::Stream;
+
+use crate::http::Record;
+use crate::vocab::Method;
+
+pin_project_lite::pin_project! {
+    /// A response body; the record of its request ends with it.
+    pub struct CountedBody<B> {
+        record: Option<Record>,
+        status: StatusCode,
+        size: BodySize,
+        #[pin]
+        body: B,
+    }
+}
+
+impl<B: MessageBody> CountedBody<B> {
+    /// Moves the record into the body of the response, or ends it where no body will be read.
+    pub(super) fn of(response: ServiceResponse<B>, record: Option<Record>) -> ServiceResponse<Self> {
+        let status = response.status();
+        let size = response.response().body().size();
+        let record = record.and_then(|mut record| {
+            let route = record.routes().taken(record.method(), response.request(), status);
+            record.responding(route, is_long_lived(&response, size));
+            // Of these the dispatcher sends no body, and polls it or not as it likes.
+            let bodiless = record.method() == Method::Head
+                || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+                || matches!(size, BodySize::None | BodySize::Sized(0));
+            if bodiless {
+                record.complete(status.as_u16());
+                return None;
+            }
+            Some(record)
+        });
+        response.map_body(|_, body| Self { record, status, size, body })
+    }
+}
+
+/// Whether an exchange lasts as long as somebody listens; see [`LongLived`](crate::LongLived).
+fn is_long_lived<B>(response: &ServiceResponse<B>, size: BodySize) -> bool {
+    if size != BodySize::Stream {
+        return false;
+    }
+    let headers = response.headers();
+    let events =
+        headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    events || response.status() == StatusCode::SWITCHING_PROTOCOLS || !headers.contains_key(header::CONTENT_ENCODING)
+}
+
+impl<B: MessageBody> MessageBody for CountedBody<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    // try_into_bytes() is not forwarded: a body that is taken that way would never be polled, and so not be counted.
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.project();
+        let polled = ready!(this.body.poll_next(cx));
+        if let Some(mut record) = this.record.take() {
+            match &polled {
+                Some(Ok(bytes)) => {
+                    record.sent(bytes.len());
+                    // Nobody needs to poll a body of known size once more to know that it has ended.
+                    if *this.size == BodySize::Sized(record.sent_so_far()) {
+                        record.complete(this.status.as_u16());
+                    } else {
+                        *this.record = Some(record);
+                    }
+                }
+                Some(Err(_)) => record.body_error(),
+                None => record.complete(this.status.as_u16()),
+            }
+        }
+        Poll::Ready(polled)
+    }
+}
+
+/// A request body without an announced length.
+pub(super) struct CountedPayload {
+    payload: Payload,
+    bytes: Rc<Cell<u64>>,
+}
+
+impl CountedPayload {
+    pub(super) fn new(payload: Payload, bytes: Rc<Cell<u64>>) -> Self {
+        Self { payload, bytes }
+    }
+}
+
+impl Stream for CountedPayload {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = Pin::new(&mut self.payload).poll_next(cx);
+        if let Poll::Ready(Some(Ok(bytes))) = &polled {
+            self.bytes.set(self.bytes.get() + bytes.len() as u64);
+        }
+        polled
+    }
+}
