@@ -64,10 +64,9 @@ where
         if exchange.is_counted() {
             return CountedFuture { counted: None, future: self.service.call(request) };
         }
-        let method = Method::from_token(request.method().as_str());
-        let path = self.routes.keep_path(&request);
+        self.routes.see(&request);
         let bytes = request_bytes(&mut request);
-        let record = Record::start(self.routes.clone(), method, path, bytes);
+        let record = Record::start(self.routes.clone(), Method::of(request.method()), &request, bytes);
         let future = exchange.within(|| self.service.call(request));
         CountedFuture { counted: Some((record, exchange)), future }
     }
@@ -118,7 +117,7 @@ where
             Ok(response) => Ok(CountedBody::of(response, record)),
             Err(error) => {
                 // actix-web turns it into a response after the last middleware, which is where it would be complete.
-                if let Some(mut record) = record {
+                if let Some(record) = record {
                     let response = error.error_response();
                     if let BodySize::Sized(bytes) = response.body().size() {
                         record.sent(usize::try_from(bytes).unwrap_or(usize::MAX));

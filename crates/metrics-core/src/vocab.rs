@@ -54,7 +54,24 @@ closed_set! {
 
 #[cfg(feature = "actix-web")]
 impl Method {
-    /// The member for a method as it stands in a request. Methods are case-sensitive (RFC 9110, section 9.1): `get` is [`Method::Other`].
+    /// The member for the method of a request.
+    pub(crate) fn of(method: &actix_web::http::Method) -> Self {
+        use actix_web::http::Method;
+        match *method {
+            Method::GET => Self::Get,
+            Method::HEAD => Self::Head,
+            Method::POST => Self::Post,
+            Method::PUT => Self::Put,
+            Method::DELETE => Self::Delete,
+            Method::CONNECT => Self::Connect,
+            Method::OPTIONS => Self::Options,
+            Method::TRACE => Self::Trace,
+            Method::PATCH => Self::Patch,
+            _ => Self::Other,
+        }
+    }
+
+    /// The member for a method as it is spelled. Methods are case-sensitive (RFC 9110, section 9.1): `get` is [`Method::Other`].
     pub(crate) fn from_token(token: &str) -> Self {
         let known = Self::ALL.iter().filter(|method| **method != Self::Other);
         known.copied().find(|method| method.as_str() == token).unwrap_or(Self::Other)

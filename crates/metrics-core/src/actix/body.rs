@@ -32,7 +32,7 @@ impl<B: MessageBody> CountedBody<B> {
     pub(super) fn of(response: ServiceResponse<B>, record: Option<Record>) -> ServiceResponse<Self> {
         let status = response.status();
         let size = response.response().body().size();
-        let record = record.and_then(|mut record| {
+        let record = record.and_then(|record| {
             let route = record.routes().taken(record.method(), response.request(), status);
             record.responding(route, is_long_lived(&response, size));
             // Of these the dispatcher sends no body, and polls it or not as it likes.
@@ -71,19 +71,16 @@ impl<B: MessageBody> MessageBody for CountedBody<B> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.project();
         let polled = ready!(this.body.poll_next(cx));
-        if let Some(mut record) = this.record.take() {
+        let ended = match (&polled, &*this.record) {
+            (_, None) => false,
+            // Nobody needs to poll a body of known size once more to know that it has ended.
+            (Some(Ok(bytes)), Some(record)) => *this.size == BodySize::Sized(record.sent(bytes.len())),
+            _ => true,
+        };
+        if ended && let Some(record) = this.record.take() {
             match &polled {
-                Some(Ok(bytes)) => {
-                    record.sent(bytes.len());
-                    // Nobody needs to poll a body of known size once more to know that it has ended.
-                    if *this.size == BodySize::Sized(record.sent_so_far()) {
-                        record.complete(this.status.as_u16());
-                    } else {
-                        *this.record = Some(record);
-                    }
-                }
                 Some(Err(_)) => record.body_error(),
-                None => record.complete(this.status.as_u16()),
+                _ => record.complete(this.status.as_u16()),
             }
         }
         Poll::Ready(polled)

@@ -1,14 +1,62 @@
 //! The record of one request: how its exchange ended, and what its end adds to the cells of its worker.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefMut};
 use std::rc::Rc;
 use std::time::Instant;
+
+use actix_web::dev::ServiceRequest;
 
 use super::routes::Routes;
 use super::tally::Exchange;
 use super::worker::RouteId;
 use crate::histogram::nanoseconds;
 use crate::vocab::{AbortCause, Method};
+
+/// One request, from its arrival to the end of its response. Dropping it records it.
+///
+/// It is moved from the future of the response into its body, so it is small: what is known of the request stays where
+/// it is, among the [`Open`] ones of the worker.
+pub(crate) struct Record {
+    routes: Rc<Routes>,
+    at: usize,
+}
+
+/// What is known of a request.
+struct State {
+    start: Instant,
+    method: Method,
+    /// The route that it took, which shows only with the response.
+    route: Option<RouteId>,
+    /// What to look the route up by if there is no response.
+    path: String,
+    request_bytes: RequestBytes,
+    response_bytes: u64,
+    long_lived: bool,
+    end: End,
+}
+
+impl State {
+    fn new(method: Method, path: String, request_bytes: RequestBytes) -> Self {
+        Self {
+            start: Instant::now(),
+            method,
+            route: None,
+            path,
+            request_bytes,
+            response_bytes: 0,
+            long_lived: false,
+            end: End::Pending,
+        }
+    }
+}
+
+/// The size of a request body.
+pub(crate) enum RequestBytes {
+    /// What Content-Length announced, or 0 without a body.
+    Announced(u64),
+    /// What was read of a body without an announced length.
+    Read(Rc<Cell<u64>>),
+}
 
 /// How an exchange ended, or how it would if it ended now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,51 +71,15 @@ enum End {
     Complete(u16),
 }
 
-/// One request, from its arrival to the end of its response. Dropping it records it.
-pub(crate) struct Record {
-    routes: Rc<Routes>,
-    start: Instant,
-    method: Method,
-    route: Route,
-    request_bytes: RequestBytes,
-    response_bytes: u64,
-    long_lived: bool,
-    end: End,
-}
-
-/// The route of a request, as far as it is known.
-enum Route {
-    /// Its path: which route it took shows only with the response.
-    Unrouted(String),
-    /// The route it took.
-    Taken(RouteId),
-}
-
-/// The size of a request body.
-pub(crate) enum RequestBytes {
-    /// What Content-Length announced, or 0 without a body.
-    Announced(u64),
-    /// What was read of a body without an announced length.
-    Read(Rc<Cell<u64>>),
-}
-
 impl Record {
-    pub(crate) fn start(routes: Rc<Routes>, method: Method, path: String, request_bytes: RequestBytes) -> Self {
+    pub(crate) fn start(routes: Rc<Routes>, method: Method, request: &ServiceRequest, bytes: RequestBytes) -> Self {
         routes.worker.begin();
-        Self {
-            routes,
-            start: Instant::now(),
-            method,
-            route: Route::Unrouted(path),
-            request_bytes,
-            response_bytes: 0,
-            long_lived: false,
-            end: End::Pending,
-        }
+        let at = routes.open.borrow_mut().begin(method, request.path(), bytes);
+        Self { routes, at }
     }
 
     pub(crate) fn method(&self) -> Method {
-        self.method
+        self.state().method
     }
 
     pub(crate) fn routes(&self) -> &Routes {
@@ -75,56 +87,51 @@ impl Record {
     }
 
     /// The response has begun.
-    pub(crate) fn responding(&mut self, route: RouteId, long_lived: bool) {
-        if let Route::Unrouted(path) = std::mem::replace(&mut self.route, Route::Taken(route)) {
-            self.routes.release(path);
-        }
-        self.long_lived = long_lived;
-        self.end = End::Responding;
+    pub(crate) fn responding(&self, route: RouteId, long_lived: bool) {
+        let mut state = self.state();
+        state.route = Some(route);
+        state.long_lived = long_lived;
+        state.end = End::Responding;
     }
 
-    /// Bytes of the body went out.
-    pub(crate) fn sent(&mut self, bytes: usize) {
-        self.response_bytes += bytes as u64;
-    }
-
-    pub(crate) fn sent_so_far(&self) -> u64 {
-        self.response_bytes
+    /// Bytes of the body went out. Returns how many it has been so far.
+    pub(crate) fn sent(&self, bytes: usize) -> u64 {
+        let mut state = self.state();
+        state.response_bytes += bytes as u64;
+        state.response_bytes
     }
 
     /// The stream of the body failed; ends the record.
-    pub(crate) fn body_error(mut self) {
-        self.end = End::BodyError;
+    pub(crate) fn body_error(self) {
+        self.state().end = End::BodyError;
     }
 
     /// The response was complete; ends the record.
-    pub(crate) fn complete(mut self, status: u16) {
-        self.end = End::Complete(status);
+    pub(crate) fn complete(self, status: u16) {
+        self.state().end = End::Complete(status);
+    }
+
+    fn state(&self) -> RefMut<'_, State> {
+        RefMut::map(self.routes.open.borrow_mut(), |open| &mut open.states[self.at])
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
         let worker = &self.routes.worker;
-        let route = match std::mem::replace(&mut self.route, Route::Taken(RouteId::UNMATCHED)) {
-            Route::Taken(route) => route,
-            Route::Unrouted(path) => {
-                let route = self.routes.by_path(&path);
-                self.routes.release(path);
-                route
-            }
-        };
+        let mut open = self.routes.open.borrow_mut();
+        let state = &mut open.states[self.at];
         let now = Instant::now();
         let exchange = Exchange {
-            nanoseconds: nanoseconds(now.duration_since(self.start)),
-            request_bytes: match &self.request_bytes {
+            nanoseconds: nanoseconds(now.duration_since(state.start)),
+            request_bytes: match &state.request_bytes {
                 RequestBytes::Announced(bytes) => *bytes,
                 RequestBytes::Read(bytes) => bytes.get(),
             },
-            response_bytes: self.response_bytes,
-            long_lived: self.long_lived,
-            response_time: (self.end != End::Pending).then(|| worker.unix_time(now)),
-            end: match self.end {
+            response_bytes: state.response_bytes,
+            long_lived: state.long_lived,
+            response_time: (state.end != End::Pending).then(|| worker.unix_time(now)),
+            end: match state.end {
                 End::Complete(status) => Ok(worker.code(status)),
                 _ if std::thread::panicking() => Err(AbortCause::Panic),
                 End::Pending => Err(AbortCause::Dropped),
@@ -132,6 +139,43 @@ impl Drop for Record {
                 End::BodyError => Err(AbortCause::BodyError),
             },
         };
-        worker.end(self.method, route, &exchange);
+        let route = state.route.unwrap_or_else(|| self.routes.by_path(&state.path));
+        worker.end(state.method, route, &exchange);
+        open.end(self.at);
+    }
+}
+
+/// The requests of a worker that have begun and not ended. Their places are used again, and with them the memory that
+/// their paths are in.
+#[derive(Default)]
+pub(super) struct Open {
+    states: Vec<State>,
+    free: Vec<usize>,
+}
+
+/// What is kept of the memory of paths: that of so many, of up to so many bytes each.
+const MOST_PATHS: usize = 128;
+const LONGEST_PATH: usize = 1024;
+
+impl Open {
+    fn begin(&mut self, method: Method, path: &str, request_bytes: RequestBytes) -> usize {
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.states.push(State::new(method, String::new(), RequestBytes::Announced(0)));
+            self.states.len() - 1
+        });
+        let State { path: kept, .. } = &mut self.states[at];
+        let mut kept = std::mem::take(kept);
+        kept.clear();
+        kept.push_str(path);
+        self.states[at] = State::new(method, kept, request_bytes);
+        at
+    }
+
+    fn end(&mut self, at: usize) {
+        let path = &mut self.states[at].path;
+        if at >= MOST_PATHS || path.capacity() > LONGEST_PATH {
+            *path = String::new();
+        }
+        self.free.push(at);
     }
 }

@@ -14,6 +14,7 @@ use actix_web::dev::{ResourceMap, ServiceRequest};
 use actix_web::http::StatusCode;
 use foldhash::fast::FixedState;
 
+use super::record::Open;
 use super::worker::{RouteId, Worker};
 use crate::vocab::Method;
 
@@ -25,16 +26,12 @@ pub(crate) struct Routes {
     known: [RefCell<Known>; Method::ALL.len()],
     /// For requests that get no response. Cloned once: the original cannot be kept while a request is handled.
     map: OnceCell<ResourceMap>,
-    /// Buffers for the paths of requests in flight, and one for what a match looks like.
-    paths: RefCell<Vec<String>>,
+    pub(super) open: RefCell<Open>,
+    /// What the match at hand looks like.
     shape: RefCell<Vec<u8>>,
 }
 
 type Known = HashMap<Box<[u8]>, RouteId, FixedState>;
-
-/// Buffers for paths that are kept for the requests to come, and how long a path may be for that.
-const MOST_PATHS: usize = 128;
-const LONGEST_PATH: usize = 1024;
 
 impl Routes {
     pub(super) fn new(worker: Worker) -> Self {
@@ -42,26 +39,14 @@ impl Routes {
             worker,
             known: Default::default(),
             map: OnceCell::new(),
-            paths: RefCell::default(),
+            open: RefCell::default(),
             shape: RefCell::default(),
         }
     }
 
-    /// The path of a request, to be looked up if it gets no response.
-    pub(crate) fn keep_path(&self, request: &ServiceRequest) -> String {
+    /// A request has come; the first one shows the routes there are.
+    pub(crate) fn see(&self, request: &ServiceRequest) {
         self.map.get_or_init(|| request.resource_map().clone());
-        let mut path = self.paths.borrow_mut().pop().unwrap_or_default();
-        path.push_str(request.path());
-        path
-    }
-
-    /// Takes the buffer back.
-    pub(super) fn release(&self, mut path: String) {
-        let mut paths = self.paths.borrow_mut();
-        if paths.len() < MOST_PATHS && path.capacity() <= LONGEST_PATH {
-            path.clear();
-            paths.push(path);
-        }
     }
 
     /// The route of a path, guards left aside.
