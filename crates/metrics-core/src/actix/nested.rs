@@ -3,7 +3,7 @@
 //! The outer one is somewhere on the stack whenever the inner one is called, so it says there what it counts. To mark the
 //! request itself would cost an allocation.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use actix_web::dev::ServiceRequest;
 
@@ -17,8 +17,8 @@ pub(super) struct Exchange {
 }
 
 thread_local! {
-    /// The one whose handling this thread is in.
-    static COUNTED: Cell<Option<Exchange>> = const { Cell::new(None) };
+    /// Those whose handling this thread is in, the innermost last: a handful at most.
+    static COUNTED: RefCell<Vec<Exchange>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Exchange {
@@ -27,21 +27,22 @@ impl Exchange {
     }
 
     pub(super) fn is_counted(self) -> bool {
-        COUNTED.get() == Some(self)
+        COUNTED.with_borrow(|counted| counted.contains(&self))
     }
 
     /// Runs what handles the request.
     pub(super) fn within<T>(self, handle: impl FnOnce() -> T) -> T {
-        let _outer = Outer(COUNTED.replace(Some(self)));
+        COUNTED.with_borrow_mut(|counted| counted.push(self));
+        let _handled = Handled;
         handle()
     }
 }
 
-/// Stands in again afterwards, also when handling panics.
-struct Outer(Option<Exchange>);
+/// Takes the innermost one away, also when handling panics.
+struct Handled;
 
-impl Drop for Outer {
+impl Drop for Handled {
     fn drop(&mut self) {
-        COUNTED.set(self.0);
+        COUNTED.with_borrow_mut(Vec::pop);
     }
 }
