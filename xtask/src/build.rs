@@ -1,11 +1,11 @@
-//! `build`: the release binary or the image. Also where every other command gets the server's binary from.
+//! `build`: the release binary or the image. Also where every other command gets its binaries from.
 
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::flags;
 use crate::stack::{Crates, Stack};
@@ -40,18 +40,21 @@ fn static_binary(sh: &Shell) -> Result<PathBuf> {
     server(sh, &["--release", "--target", host])
 }
 
-/// Builds the server and returns the path that cargo names: it depends on profile, target and CARGO_TARGET_DIR.
 pub(crate) fn server(sh: &Shell, flags: &[&str]) -> Result<PathBuf> {
-    let messages =
-        cmd!(sh, "cargo build --package server {flags...} --message-format=json-render-diagnostics").read()?;
+    executable(cmd!(sh, "cargo build --package server {flags...}"), "actix-exporter")
+}
+
+/// Builds and returns the path that cargo names: it depends on profile, target and CARGO_TARGET_DIR.
+pub(crate) fn executable(build: Cmd<'_>, target: &str) -> Result<PathBuf> {
+    let messages = build.arg("--message-format=json-render-diagnostics").read()?;
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .find_map(|message| {
-            let ours = message["target"]["name"] == "actix-exporter";
+            let ours = message["target"]["name"] == target;
             message["executable"].as_str().filter(|_| ours).map(PathBuf::from)
         })
-        .context("cargo built no binary `actix-exporter`: see [[bin]] in crates/server/Cargo.toml")
+        .with_context(|| format!("cargo built no binary `{target}`: see [[bin]] and [[bench]] in the Cargo.toml files"))
 }
 
 fn mebibytes(bytes: u64) -> String {

@@ -34,6 +34,14 @@ xflags::xflags! {
         }
         /// Check formatting, clippy and the docs; any warning fails.
         cmd lint {}
+        /// Measure what something costs; print a table for docs/performance.md.
+        cmd bench {
+            /// The middleware: a request's time, instructions and allocations, beside those of its peers.
+            cmd middleware {
+                /// Fail if a figure is over its limit.
+                optional --check
+            }
+        }
         /// Run the tests: all suites, or those named, of cargo, prometheus, stack.
         /// As root on Debian it installs what the suites need and is missing.
         cmd test {

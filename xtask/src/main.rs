@@ -1,5 +1,6 @@
 //! `cargo xtask`: the tasks of this workspace. This file parses and matches; each command has a file of its own.
 
+mod bench;
 mod build;
 mod down;
 mod engine;
@@ -53,6 +54,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<ExitCode> {
         XtaskCmd::Logs(flags) => logs::run(&sh, &flags)?,
         XtaskCmd::Build(flags) => build::run(&sh, &flags)?,
         XtaskCmd::Lint(_) => lint::run(&sh)?,
+        XtaskCmd::Bench(flags) => return bench::run(&sh, &flags),
         XtaskCmd::Test(flags) => return Ok(test::run(&sh, &flags)),
     }
     Ok(ExitCode::SUCCESS)
