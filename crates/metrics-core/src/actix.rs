@@ -119,10 +119,13 @@ where
                 // actix-web turns it into a response after the last middleware, which is where it would be complete.
                 if let Some(record) = record {
                     let response = error.error_response();
-                    if let BodySize::Sized(bytes) = response.body().size() {
+                    let (status, size) = (response.status(), response.body().size());
+                    if let BodySize::Sized(bytes) = size
+                        && !body::is_bodiless(record.method(), status, size)
+                    {
                         record.sent(usize::try_from(bytes).unwrap_or(usize::MAX));
                     }
-                    record.complete(response.status().as_u16());
+                    record.complete(status.as_u16());
                 }
                 Err(error)
             }

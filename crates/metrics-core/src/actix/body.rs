@@ -35,11 +35,7 @@ impl<B: MessageBody> CountedBody<B> {
         let record = record.and_then(|record| {
             let route = record.routes().taken(record.method(), response.request(), status);
             record.responding(route, is_long_lived(&response, size));
-            // Of these the dispatcher sends no body, and polls it or not as it likes.
-            let bodiless = record.method() == Method::Head
-                || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-                || matches!(size, BodySize::None | BodySize::Sized(0));
-            if bodiless {
+            if is_bodiless(record.method(), status, size) {
                 record.complete(status.as_u16());
                 return None;
             }
@@ -47,6 +43,13 @@ impl<B: MessageBody> CountedBody<B> {
         });
         response.map_body(|_, body| Self { record, status, size, body })
     }
+}
+
+/// Whether the dispatcher sends no body, whether or not it polls the one that there is.
+pub(super) fn is_bodiless(method: Method, status: StatusCode, size: BodySize) -> bool {
+    method == Method::Head
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        || matches!(size, BodySize::None | BodySize::Sized(0))
 }
 
 /// Whether an exchange lasts as long as somebody listens; see [`LongLived`](crate::LongLived).
