@@ -4,7 +4,6 @@
 //! sees the responses and errors that other middleware make.
 
 mod body;
-mod nested;
 
 pub use body::CountedBody;
 
@@ -23,7 +22,6 @@ use crate::HttpMetrics;
 use crate::http::{Record, RequestBytes, Routes};
 use crate::vocab::Method;
 use body::CountedPayload;
-use nested::Exchange;
 
 impl<S, B> Transform<S, ServiceRequest> for HttpMetrics
 where
@@ -37,14 +35,13 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(CountedService { service, metrics: self.id(), routes: self.routes() }))
+        ready(Ok(CountedService { service, routes: self.routes() }))
     }
 }
 
 /// The service that [`HttpMetrics`] wraps, on one worker.
 pub struct CountedService<S> {
     service: S,
-    metrics: usize,
     routes: Rc<Routes>,
 }
 
@@ -60,15 +57,15 @@ where
     forward_ready!(service);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let exchange = Exchange::new(self.metrics, &request);
-        if exchange.is_counted() {
-            return CountedFuture { counted: None, future: self.service.call(request) };
+        let head = std::ptr::from_ref(request.head()) as usize;
+        if self.routes.worker.is_handled(head) {
+            return CountedFuture { record: None, head, future: self.service.call(request) };
         }
         self.routes.see(&request);
         let bytes = request_bytes(&mut request);
         let record = Record::start(self.routes.clone(), Method::of(request.method()), &request, bytes);
-        let future = exchange.within(|| self.service.call(request));
-        CountedFuture { counted: Some((record, exchange)), future }
+        let future = self.routes.worker.handle(head, || self.service.call(request));
+        CountedFuture { record: Some(record), head, future }
     }
 }
 
@@ -92,8 +89,9 @@ fn request_bytes(request: &mut ServiceRequest) -> RequestBytes {
 pin_project_lite::pin_project! {
     /// The response that is being made; carries the record of its request.
     pub struct CountedFuture<F> {
-        // None where another one counts already.
-        counted: Option<(Record, Exchange)>,
+        // None where the request is counted already.
+        record: Option<Record>,
+        head: usize,
         #[pin]
         future: F,
     }
@@ -108,11 +106,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = std::task::ready!(match this.counted {
-            Some((_, exchange)) => exchange.within(|| this.future.poll(cx)),
+        let result = std::task::ready!(match this.record {
+            Some(record) => record.routes().worker.handle(*this.head, || this.future.poll(cx)),
             None => this.future.poll(cx),
         });
-        let record = this.counted.take().map(|(record, _)| record);
+        let record = this.record.take();
         Poll::Ready(match result {
             Ok(response) => Ok(CountedBody::of(response, record)),
             Err(error) => {

@@ -123,11 +123,6 @@ impl HttpMetrics {
     pub(crate) fn routes(&self) -> Rc<Routes> {
         Rc::new(Routes::new(self.0.worker()))
     }
-
-    /// What two values have in common if and only if they share their series.
-    pub(crate) fn id(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
-    }
 }
 
 impl Source for Shared {

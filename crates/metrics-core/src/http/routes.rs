@@ -8,6 +8,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use actix_web::HttpRequest;
 use actix_web::dev::{ResourceMap, ServiceRequest};
@@ -20,7 +21,7 @@ use crate::vocab::Method;
 
 /// The routes of one app on one worker, as far as requests have shown them.
 pub(crate) struct Routes {
-    pub(super) worker: Worker,
+    pub(crate) worker: Rc<Worker>,
     /// By method, then by what the match looks like. Nothing of it is a client's text, so the hasher need not be safe
     /// against one who would choose it, and the number of entries is that of the app's patterns.
     known: [RefCell<Known>; Method::ALL.len()],
@@ -34,7 +35,7 @@ pub(crate) struct Routes {
 type Known = HashMap<Box<[u8]>, RouteId, FixedState>;
 
 impl Routes {
-    pub(super) fn new(worker: Worker) -> Self {
+    pub(super) fn new(worker: Rc<Worker>) -> Self {
         Self {
             worker,
             known: Default::default(),

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::{Rc, Weak};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -44,23 +45,17 @@ impl Shared {
         })
     }
 
-    /// Cells for the calling thread.
-    pub(super) fn worker(self: &Arc<Self>) -> Worker {
-        let in_flight = Arc::new(Count::default());
-        let mut table = self.table();
-        table.last_worker += 1;
-        let id = table.last_worker;
-        table.workers.insert(id, WorkerCells { in_flight: in_flight.clone(), cells: Vec::new() });
-        let now = Instant::now();
-        Worker {
-            id,
-            in_flight,
-            shared: self.clone(),
-            routes: RefCell::new(vec![Route::new(UNMATCHED, self)]),
-            by_path: RefCell::default(),
-            codes: (100..1000).map(|_| Cell::new(None)).collect(),
-            clock: Cell::new((now, unix_seconds(SystemTime::now()))),
-        }
+    /// The calling thread as a worker: one value for all apps that the thread runs, and for all layers of one.
+    pub(super) fn worker(self: &Arc<Self>) -> Rc<Worker> {
+        WORKERS.with_borrow_mut(|workers| {
+            workers.retain(|worker| worker.strong_count() > 0);
+            let known = workers.iter().filter_map(Weak::upgrade).find(|worker| Arc::ptr_eq(&worker.shared, self));
+            known.unwrap_or_else(|| {
+                let worker = Rc::new(Worker::new(self));
+                workers.push(Rc::downgrade(&worker));
+                worker
+            })
+        })
     }
 
     /// What all workers counted, and the number of requests in flight.
@@ -164,6 +159,11 @@ struct WorkerCells {
     cells: Vec<(usize, Arc<Cells>)>,
 }
 
+thread_local! {
+    /// This thread as the worker of each set of metrics that it counts.
+    static WORKERS: RefCell<Vec<Weak<Worker>>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The cells of one worker thread. It is `!Send`, and its cells are written by it alone.
 pub(crate) struct Worker {
     id: u64,
@@ -175,6 +175,8 @@ pub(crate) struct Worker {
     codes: Box<[Cell<Option<Code>>]>,
     /// The two clocks at one moment, at most [`CLOCK_AGE`] ago.
     clock: Cell<(Instant, f64)>,
+    /// The request whose handling the thread is in: where its head lies in memory, for as long as it is handled.
+    handled: Cell<usize>,
 }
 
 /// A value of the label `path`, as one worker knows it.
@@ -203,6 +205,43 @@ impl Route {
 const CLOCK_AGE: Duration = Duration::from_millis(10);
 
 impl Worker {
+    fn new(shared: &Arc<Shared>) -> Self {
+        let in_flight = Arc::new(Count::default());
+        let mut table = shared.table();
+        table.last_worker += 1;
+        let id = table.last_worker;
+        table.workers.insert(id, WorkerCells { in_flight: in_flight.clone(), cells: Vec::new() });
+        Self {
+            id,
+            in_flight,
+            shared: shared.clone(),
+            routes: RefCell::new(vec![Route::new(UNMATCHED, shared)]),
+            by_path: RefCell::default(),
+            codes: (100..1000).map(|_| Cell::new(None)).collect(),
+            clock: Cell::new((Instant::now(), unix_seconds(SystemTime::now()))),
+            handled: Cell::new(0),
+        }
+    }
+
+    /// Runs what handles the request whose head lies at `head`.
+    pub(crate) fn handle<T>(&self, head: usize, handle: impl FnOnce() -> T) -> T {
+        /// Puts the one before it back in its place, also when handling panics.
+        struct Outer<'a>(&'a Cell<usize>, usize);
+        impl Drop for Outer<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.1);
+            }
+        }
+        let _outer = Outer(&self.handled, self.handled.replace(head));
+        handle()
+    }
+
+    /// Whether the request is being counted, by a middleware around the one that asks. To mark the request itself would
+    /// cost an allocation; but the outer one is on the stack whenever the inner one is called.
+    pub(crate) fn is_handled(&self, head: usize) -> bool {
+        self.handled.get() == head
+    }
+
     /// A request has come.
     pub(super) fn begin(&self) {
         self.in_flight.add(1);
