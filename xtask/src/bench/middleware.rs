@@ -100,28 +100,36 @@ impl Measured {
         self.0.entry(key.map(str::to_owned)).or_default().push(numbers);
     }
 
-    /// The medians over all processes, each number by itself.
-    fn get(&self, key: [&str; 3]) -> Result<Vec<f64>> {
+    fn processes(&self, key: [&str; 3]) -> Result<&[Vec<f64>]> {
         let processes = self.0.get(&key.map(str::to_owned)).with_context(|| format!("no bench printed {key:?}"))?;
-        let median = |number| {
-            let mut values: Vec<f64> = processes.iter().map(|numbers: &Vec<f64>| numbers[number]).collect();
-            values.sort_by(f64::total_cmp);
-            values[values.len() / 2]
-        };
-        Ok((0..processes[0].len()).map(median).collect())
+        Ok(processes)
     }
 
-    /// By which the time of ours is larger than that of `peer`, both over the bare app's.
+    /// The medians over all processes, each number by itself.
+    fn get(&self, key: [&str; 3]) -> Result<Vec<f64>> {
+        let processes = self.processes(key)?;
+        let median_of = |number| median(processes.iter().map(|numbers| numbers[number]).collect());
+        Ok((0..processes[0].len()).map(median_of).collect())
+    }
+
+    /// By which the time of ours is larger than that of `peer`, both over the bare app's. Of each process, then the
+    /// median: a shared machine runs now at this speed, now at that, and medians of both would be of different speeds.
     fn ratio(&self, case: &str, peer: &str) -> Result<f64> {
-        let (ours, peer) = (self.get(["time", case, OURS])?[0], self.get(["time", case, peer])?[0]);
-        // There is no ratio to a peer that seems to cost nothing.
-        Ok(if peer > 0.0 { ours / peer } else { f64::NAN })
+        let (ours, peer) = (self.processes(["time", case, OURS])?, self.processes(["time", case, peer])?);
+        // There is no ratio to a peer that seems to cost nothing: infinite, so that it is no good one.
+        let ratio = |ours: f64, peer: f64| if peer > 0.0 { ours / peer } else { f64::INFINITY };
+        Ok(median(ours.iter().zip(peer).map(|(ours, peer)| ratio(ours[0], peer[0])).collect()))
     }
 
     /// Throughput of a thread beside another one, as a share of what it reaches alone.
     fn share(&self, contender: &str) -> Result<f64> {
         Ok(self.get(["threads", CASES[0].0, contender])?[0])
     }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// In Markdown, and the two threads below it.
@@ -146,8 +154,8 @@ fn table(measured: &Measured) -> Result<String> {
     let (ours, none) = (measured.share(OURS)?, measured.share(NONE)?);
     writeln!(
         table,
-        "\nTwo threads that record into the same metrics each reach {ours:.2} of what one reaches alone; \
-         without a middleware {none:.2}."
+        "\nAll figures, the ratios too, are medians over {PROCESSES} processes. Two threads that record into the same \
+         metrics each reach {ours:.2} of what one reaches alone; without a middleware {none:.2}."
     )?;
     Ok(table)
 }
@@ -215,11 +223,13 @@ threads /hello none 0.8 0.7 0.9\nthreads /hello ours 0.73 0.7 0.9
     #[test]
     fn the_table_has_medians_over_processes_and_says_what_was_not_counted() {
         let mut measured = measured(AT_THE_LIMITS);
-        for time in [180.0, 160.0] {
-            measured.add(["time", "/hello", "ours"], vec![time, 100.0, 200.0]);
+        for speed in [2.0, 3.0] {
+            measured.add(["time", "/hello", "nothing"], vec![100.0 * speed, 90.0, 110.0]);
+            measured.add(["time", "/hello", "actix-web-prom"], vec![300.0 * speed, 290.0, 310.0]);
+            measured.add(["time", "/hello", "ours"], vec![160.0 * speed, 140.0, 160.0]);
         }
         let table = table(&measured).unwrap();
-        assert!(table.contains("| 160 (100–200) / – / 0 | 0.53 | 1.60 |\n"), "{table}");
+        assert!(table.contains("| 320 (140–160) / – / 0 | 0.53 | 1.60 |\n"), "{table}");
     }
 
     #[test]
