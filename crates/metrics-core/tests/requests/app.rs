@@ -53,6 +53,12 @@ pub(crate) fn app(
     let app = if layout == Layout::Default { app.default_service(web::to(|| async { "default" })) } else { app };
     app.wrap(from_fn(refuse_some))
         .wrap(Condition::new(layout == Layout::NormalizeInside, NormalizePath::trim()))
+        .wrap_fn(|request, service| {
+            if request.headers().contains_key("x-panic") {
+                panic_on_purpose();
+            }
+            service.call(request)
+        })
         .wrap(http)
         .wrap(Condition::new(layout == Layout::CompressOutside, Compress::default()))
         .wrap(Condition::new(layout == Layout::NormalizeOutside, NormalizePath::trim()))
@@ -118,10 +124,6 @@ fn endings(config: &mut web::ServiceConfig) {
         .route("/fails", web::route().to(fails))
         .route("/number/{n}", web::get().to(number))
         .route("/panics", web::get().to(panics))
-        .service(web::scope("/panics-in-call").wrap_fn(|request, service| {
-            panic_on_purpose();
-            service.call(request)
-        }))
         .route("/slow/{n}", web::get().to(slow))
         .route("/empty", web::get().to(|| async { HttpResponse::Ok().finish() }))
         .route("/204", web::get().to(|| async { HttpResponse::NoContent().finish() }))

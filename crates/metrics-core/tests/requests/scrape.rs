@@ -155,7 +155,7 @@ impl Books {
 
     /// Waits until all of it has been recorded: a client may see its answer a moment before that.
     pub(crate) async fn agree_in_time(&self, registry: &Registry) -> Result<Scrape, String> {
-        for _ in 0..2000 {
+        for _ in 0..600 {
             let scrape = Scrape::of(registry);
             if scrape.sum("http_requests_total") >= self.requests as f64 && scrape.in_flight() == 0.0 {
                 break;

@@ -16,14 +16,16 @@ use crate::cases;
 use crate::scrape::{Books, Scrape, registered, watch};
 use crate::wire::{Http1, Http2, Seen, Server, mock};
 
-/// Each case alone: in a registry of its own, and before the next one begins.
-async fn each(over: Over, carry: impl AsyncFn(&Case, HttpMetrics) -> Result<Seen, String>) {
+/// Each case alone: in a registry of its own, and before the next one begins. What carried it is kept until the books
+/// agree, as a worker that ends takes what it has in flight with it.
+async fn each<Carrier>(over: Over, carry: impl AsyncFn(&Case, HttpMetrics) -> (Result<Seen, String>, Carrier)) {
     let mut failed = vec![];
     let mut run = 0;
     for case in cases::all().iter().filter_map(|case| case.over(over)) {
         let (registry, http) = registered();
+        let (seen, _carrier) = carry(&case, http).await;
         let proved = async {
-            let seen = carry(&case, http).await?;
+            let seen = seen?;
             seen.fits(&case)?;
             let mut books = Books::default();
             if let Some(counted) = &case.counted {
@@ -41,19 +43,29 @@ async fn each(over: Over, carry: impl AsyncFn(&Case, HttpMetrics) -> Result<Seen
 
 #[actix_web::test]
 async fn cases_over_a_mock() {
-    each(Over::Mock, async |case, http| mock(&init_service(app(case.layout, http)).await, case).await).await;
+    each(Over::Mock, async |case, http| {
+        let service = init_service(app(case.layout, http)).await;
+        (mock(&service, case).await, service)
+    })
+    .await;
 }
 
 #[actix_web::test]
 async fn cases_over_http1() {
-    each(Over::Http1, async |case, http| Http1::new(Server::start(case.layout, &http, 1).address).exchange(case).await)
-        .await;
+    each(Over::Http1, async |case, http| {
+        let server = Server::start(case.layout, &http, 1);
+        (Http1::new(server.address).exchange(case).await, server)
+    })
+    .await;
 }
 
 #[actix_web::test]
 async fn cases_over_http2() {
-    each(Over::Http2, async |case, http| Http2::new(Server::start(case.layout, &http, 1).address).exchange(case).await)
-        .await;
+    each(Over::Http2, async |case, http| {
+        let server = Server::start(case.layout, &http, 1);
+        (Http2::new(server.address).exchange(case).await, server)
+    })
+    .await;
 }
 
 /// The same numbers in each run.

@@ -338,15 +338,18 @@ impl Http2 {
         let (client, mut connection) = h2::client::handshake(stream).await.map_err(told)?;
         let ping = connection.ping_pong().unwrap();
         actix_rt::spawn(connection.map(drop));
-        Ok((client, ping))
+        Ok((client.ready().await.map_err(told)?, ping))
     }
 
     async fn try_exchange(&mut self, case: &Case) -> Result<Seen, String> {
-        let (client, mut ping) = match self.connection.take() {
-            Some(connection) => connection,
+        let (mut client, mut ping) = match self.connection.take() {
+            // A panic may have ended the task of the whole connection.
+            Some((client, ping)) => match client.ready().await {
+                Ok(client) => (client, ping),
+                Err(_) => self.connect().await?,
+            },
             None => self.connect().await?,
         };
-        let mut client = client.ready().await.map_err(told)?;
         let n = next_number();
         let gate = (case.client == Client::LeavesEarly).then(|| app::gate(n));
         let pieces = case.request.body.pieces();
@@ -373,7 +376,8 @@ impl Http2 {
 
 fn http2_request(request: &Request, n: u64) -> http::Request<()> {
     let host = request.headers.iter().find_map(|(name, value)| (*name == "host").then_some(*value));
-    let uri = format!("http://{}{}", host.unwrap_or("a"), request.target(n));
+    let target = request.target(n);
+    let uri = if target.starts_with('/') { format!("http://{}{target}", host.unwrap_or("a")) } else { target };
     let mut builder = http::Request::builder().method(request.method).uri(uri);
     for (name, value) in request.headers.iter().filter(|(name, _)| *name != "host") {
         builder = builder.header(*name, *value);
