@@ -163,11 +163,17 @@ impl Open {
             self.states.push(State::new(method, String::new(), RequestBytes::Announced(0)));
             self.states.len() - 1
         });
-        let State { path: kept, .. } = &mut self.states[at];
-        let mut kept = std::mem::take(kept);
-        kept.clear();
-        kept.push_str(path);
-        self.states[at] = State::new(method, kept, request_bytes);
+        // Field by field: a whole state would be put together elsewhere and then copied here.
+        let state = &mut self.states[at];
+        state.start = Instant::now();
+        state.method = method;
+        state.route = None;
+        state.path.clear();
+        state.path.push_str(path);
+        state.request_bytes = request_bytes;
+        state.response_bytes = 0;
+        state.long_lived = false;
+        state.end = End::Pending;
         at
     }
 
