@@ -118,12 +118,13 @@ where
                 if let Some(record) = record {
                     let response = error.error_response();
                     let (status, size) = (response.status(), response.body().size());
+                    record.responding(status, size);
                     if let BodySize::Sized(bytes) = size
                         && !body::is_bodiless(record.method(), status, size)
                     {
                         record.sent(usize::try_from(bytes).unwrap_or(usize::MAX));
                     }
-                    record.complete(status.as_u16());
+                    record.complete();
                 }
                 Err(error)
             }

@@ -20,8 +20,6 @@ pin_project_lite::pin_project! {
     /// A response body; the record of its request ends with it.
     pub struct CountedBody<B> {
         record: Option<Record>,
-        status: StatusCode,
-        size: BodySize,
         #[pin]
         body: B,
     }
@@ -33,15 +31,16 @@ impl<B: MessageBody> CountedBody<B> {
         let status = response.status();
         let size = response.response().body().size();
         let record = record.and_then(|record| {
+            record.responding(status, size);
             let route = record.routes().taken(record.method(), response.request(), status);
-            record.responding(route, is_long_lived(&response, size));
+            record.routed(route, is_long_lived(&response, size));
             if is_bodiless(record.method(), status, size) {
-                record.complete(status.as_u16());
+                record.complete();
                 return None;
             }
             Some(record)
         });
-        response.map_body(|_, body| Self { record, status, size, body })
+        response.map_body(|_, body| Self { record, body })
     }
 }
 
@@ -77,13 +76,13 @@ impl<B: MessageBody> MessageBody for CountedBody<B> {
         let ended = match (&polled, &*this.record) {
             (_, None) => false,
             // Nobody needs to poll a body of known size once more to know that it has ended.
-            (Some(Ok(bytes)), Some(record)) => *this.size == BodySize::Sized(record.sent(bytes.len())),
+            (Some(Ok(bytes)), Some(record)) => record.sent(bytes.len()),
             _ => true,
         };
         if ended && let Some(record) = this.record.take() {
             match &polled {
                 Some(Err(_)) => record.body_error(),
-                _ => record.complete(this.status.as_u16()),
+                _ => record.complete(),
             }
         }
         Poll::Ready(polled)

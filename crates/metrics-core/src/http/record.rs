@@ -4,7 +4,9 @@ use std::cell::{Cell, RefMut};
 use std::rc::Rc;
 use std::time::Instant;
 
+use actix_web::body::BodySize;
 use actix_web::dev::ServiceRequest;
+use actix_web::http::StatusCode;
 
 use super::routes::Routes;
 use super::tally::Exchange;
@@ -30,7 +32,11 @@ struct State {
     /// What to look the route up by if there is no response.
     path: String,
     request_bytes: RequestBytes,
+    /// Of the response, once there is one.
+    status: u16,
     response_bytes: u64,
+    /// What its body announced.
+    response_size: BodySize,
     long_lived: bool,
     end: End,
 }
@@ -43,7 +49,9 @@ impl State {
             route: None,
             path,
             request_bytes,
+            status: 0,
             response_bytes: 0,
+            response_size: BodySize::None,
             long_lived: false,
             end: End::Pending,
         }
@@ -67,8 +75,8 @@ enum End {
     Responding,
     /// The body gave an error.
     BodyError,
-    /// The response was complete; its status.
-    Complete(u16),
+    /// The response was complete.
+    Complete,
 }
 
 impl Record {
@@ -86,19 +94,26 @@ impl Record {
         &self.routes
     }
 
-    /// The response has begun.
-    pub(crate) fn responding(&self, route: RouteId, long_lived: bool) {
+    /// The response has begun, with a body of this size.
+    pub(crate) fn responding(&self, status: StatusCode, size: BodySize) {
         let mut state = self.state();
-        state.route = Some(route);
-        state.long_lived = long_lived;
+        state.status = status.as_u16();
+        state.response_size = size;
         state.end = End::Responding;
     }
 
-    /// Bytes of the body went out. Returns how many it has been so far.
-    pub(crate) fn sent(&self, bytes: usize) -> u64 {
+    /// The route of the request, and whether it lasts as long as somebody listens.
+    pub(crate) fn routed(&self, route: RouteId, long_lived: bool) {
+        let mut state = self.state();
+        state.route = Some(route);
+        state.long_lived = long_lived;
+    }
+
+    /// Bytes of the body went out. Whether that was all of it, if its size is known.
+    pub(crate) fn sent(&self, bytes: usize) -> bool {
         let mut state = self.state();
         state.response_bytes += bytes as u64;
-        state.response_bytes
+        state.response_size == BodySize::Sized(state.response_bytes)
     }
 
     /// The stream of the body failed; ends the record.
@@ -107,8 +122,8 @@ impl Record {
     }
 
     /// The response was complete; ends the record.
-    pub(crate) fn complete(self, status: u16) {
-        self.state().end = End::Complete(status);
+    pub(crate) fn complete(self) {
+        self.state().end = End::Complete;
     }
 
     fn state(&self) -> RefMut<'_, State> {
@@ -132,7 +147,7 @@ impl Drop for Record {
             long_lived: state.long_lived,
             response_time: (state.end != End::Pending).then(|| worker.unix_time(now)),
             end: match state.end {
-                End::Complete(status) => Ok(worker.code(status)),
+                End::Complete => Ok(worker.code(state.status)),
                 _ if std::thread::panicking() => Err(AbortCause::Panic),
                 End::Pending => Err(AbortCause::Dropped),
                 End::Responding => Err(AbortCause::Incomplete),
