@@ -75,15 +75,13 @@ fn request_bytes(request: &mut ServiceRequest) -> RequestBytes {
     if let Some(length) = length {
         return RequestBytes::Announced(length);
     }
-    match request.take_payload() {
-        Payload::None => RequestBytes::Announced(0),
-        payload => {
-            let bytes = Rc::new(Cell::new(0));
-            let counted = CountedPayload::new(payload, bytes.clone());
-            request.set_payload(Payload::Stream { payload: Box::pin(counted) });
-            RequestBytes::Read(bytes)
-        }
+    if matches!(request.parts_mut().1, Payload::None) {
+        return RequestBytes::Announced(0);
     }
+    let bytes = Rc::new(Cell::new(0));
+    let counted = CountedPayload::new(request.take_payload(), bytes.clone());
+    request.set_payload(Payload::Stream { payload: Box::pin(counted) });
+    RequestBytes::Read(bytes)
 }
 
 pin_project_lite::pin_project! {
@@ -112,7 +110,10 @@ where
         });
         let record = this.record.take();
         Poll::Ready(match result {
-            Ok(response) => Ok(CountedBody::of(response, record)),
+            Ok(response) => {
+                let record = record.and_then(|record| body::respond(record, &response));
+                Ok(response.map_body(|_, body| CountedBody::new(body, record)))
+            }
             Err(error) => {
                 // actix-web turns it into a response after the last middleware, which is where it would be complete.
                 if let Some(record) = record {

@@ -25,23 +25,23 @@ pin_project_lite::pin_project! {
     }
 }
 
-impl<B: MessageBody> CountedBody<B> {
-    /// Moves the record into the body of the response, or ends it where no body will be read.
-    pub(super) fn of(response: ServiceResponse<B>, record: Option<Record>) -> ServiceResponse<Self> {
-        let status = response.status();
-        let size = response.response().body().size();
-        let record = record.and_then(|record| {
-            record.responding(status, size);
-            let route = record.routes().taken(record.method(), response.request(), status);
-            record.routed(route, is_long_lived(&response, size));
-            if is_bodiless(record.method(), status, size) {
-                record.complete();
-                return None;
-            }
-            Some(record)
-        });
-        response.map_body(|_, body| Self { record, body })
+impl<B> CountedBody<B> {
+    pub(super) fn new(body: B, record: Option<Record>) -> Self {
+        Self { record, body }
     }
+}
+
+/// Tells the record of a response that has begun, and ends it where no body will be read.
+pub(super) fn respond<B: MessageBody>(record: Record, response: &ServiceResponse<B>) -> Option<Record> {
+    let (status, size) = (response.status(), response.response().body().size());
+    record.responding(status, size);
+    let route = record.routes().taken(record.method(), response.request(), status);
+    record.routed(route, is_long_lived(response, size));
+    if is_bodiless(record.method(), status, size) {
+        record.complete();
+        return None;
+    }
+    Some(record)
 }
 
 /// Whether the dispatcher sends no body, whether or not it polls the one that there is.
