@@ -70,6 +70,7 @@ where
 }
 
 /// The announced length of the request body, or a counter of what will be read of it.
+#[inline]
 fn request_bytes(request: &mut ServiceRequest) -> RequestBytes {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if let Some(length) = length {

@@ -1,4 +1,4 @@
-//! What is compared: the same app four times, bare and in three middleware, and the requests that it answers.
+//! What is compared: the same app five times, bare and in four middleware, and the requests that it answers.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -43,12 +43,13 @@ type Answer = dyn Fn(&Case, usize);
 
 impl Contender {
     /// The bare app comes first: all others are measured over it.
-    pub(crate) fn all(metrics: &HttpMetrics) -> [Contender; 4] {
+    pub(crate) fn all(metrics: &HttpMetrics) -> [Contender; 5] {
         let app = || App::new().configure(routes);
         let peer = PrometheusMetricsBuilder::new("api").build().expect("its registry is new");
         [
             Contender::new("none", at_once(init_service(app()))),
-            Contender::new("nothing", at_once(init_service(app().wrap(Nothing)))),
+            Contender::new("guard", at_once(init_service(app().wrap(Nothing { knows_route: false })))),
+            Contender::new("nothing", at_once(init_service(app().wrap(Nothing { knows_route: true })))),
             Contender::new("actix-web-prom", at_once(init_service(app().wrap(peer)))),
             Contender::new("ours", at_once(init_service(app().wrap(metrics.clone())))),
         ]

@@ -1,7 +1,10 @@
 //! A middleware that records nothing, in the shape of ours: what any middleware costs that sees a request to its end.
 //!
 //! A guard goes from the future of the response into its body, which counts its bytes. The guard reads the clock at the
-//! request's start and end, and throws both away. It looks up no route and keeps no label.
+//! request's start and end, and throws both away.
+//!
+//! There are two of it: one whose guard knows the route of its request, as any that has something to record must, from
+//! `match_pattern()`; and one whose guard knows nothing, which is what only the carrying costs.
 
 use std::future::{Ready, ready};
 use std::hint::black_box;
@@ -14,7 +17,9 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::web::Bytes;
 
-pub(crate) struct Nothing;
+pub(crate) struct Nothing {
+    pub(crate) knows_route: bool,
+}
 
 impl<S, B> Transform<S, ServiceRequest> for Nothing
 where
@@ -28,11 +33,12 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(GuardedService { service }))
+        ready(Ok(GuardedService { knows_route: self.knows_route, service }))
     }
 }
 
 pub(crate) struct GuardedService<S> {
+    knows_route: bool,
     service: S,
 }
 
@@ -48,24 +54,26 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let guard = Guard { start: Instant::now(), bytes: 0 };
-        GuardedFuture { guard: Some(guard), future: self.service.call(request) }
+        let guard = Guard { start: Instant::now(), route: None, bytes: 0 };
+        GuardedFuture { knows_route: self.knows_route, guard: Some(guard), future: self.service.call(request) }
     }
 }
 
 struct Guard {
     start: Instant,
+    route: Option<String>,
     bytes: u64,
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        black_box((self.start, Instant::now(), self.bytes));
+        black_box((self.start, Instant::now(), &self.route, self.bytes));
     }
 }
 
 pin_project_lite::pin_project! {
     pub(crate) struct GuardedFuture<F> {
+        knows_route: bool,
         guard: Option<Guard>,
         #[pin]
         future: F,
@@ -82,7 +90,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(this.future.poll(cx));
-        let guard = this.guard.take();
+        let mut guard = this.guard.take();
+        if let (true, Ok(response), Some(guard)) = (*this.knows_route, &result, &mut guard) {
+            guard.route = response.request().match_pattern();
+        }
         Poll::Ready(result.map(|response| response.map_body(|_, body| GuardedBody { guard, body })))
     }
 }

@@ -80,21 +80,25 @@ enum End {
 }
 
 impl Record {
+    #[inline]
     pub(crate) fn start(routes: Rc<Routes>, method: Method, request: &ServiceRequest, bytes: RequestBytes) -> Self {
         routes.worker.begin();
         let at = routes.open.borrow_mut().begin(method, request.path(), bytes);
         Self { routes, at }
     }
 
+    #[inline]
     pub(crate) fn method(&self) -> Method {
         self.state().method
     }
 
+    #[inline]
     pub(crate) fn routes(&self) -> &Routes {
         &self.routes
     }
 
     /// The response has begun, with a body of this size.
+    #[inline]
     pub(crate) fn responding(&self, status: StatusCode, size: BodySize) {
         let mut state = self.state();
         state.status = status.as_u16();
@@ -103,6 +107,7 @@ impl Record {
     }
 
     /// The route of the request, and whether it lasts as long as somebody listens.
+    #[inline]
     pub(crate) fn routed(&self, route: RouteId, long_lived: bool) {
         let mut state = self.state();
         state.route = Some(route);
@@ -110,6 +115,7 @@ impl Record {
     }
 
     /// Bytes of the body went out. Whether that was all of it, if its size is known.
+    #[inline]
     pub(crate) fn sent(&self, bytes: usize) -> bool {
         let mut state = self.state();
         state.response_bytes += bytes as u64;
@@ -122,16 +128,19 @@ impl Record {
     }
 
     /// The response was complete; ends the record.
+    #[inline]
     pub(crate) fn complete(self) {
         self.state().end = End::Complete;
     }
 
+    #[inline]
     fn state(&self) -> RefMut<'_, State> {
         RefMut::map(self.routes.open.borrow_mut(), |open| &mut open.states[self.at])
     }
 }
 
 impl Drop for Record {
+    #[inline]
     fn drop(&mut self) {
         let worker = &self.routes.worker;
         let mut open = self.routes.open.borrow_mut();
@@ -173,6 +182,7 @@ const MOST_PATHS: usize = 128;
 const LONGEST_PATH: usize = 1024;
 
 impl Open {
+    #[inline]
     fn begin(&mut self, method: Method, path: &str, request_bytes: RequestBytes) -> usize {
         let at = self.free.pop().unwrap_or_else(|| {
             self.states.push(State::new(method, String::new(), RequestBytes::Announced(0)));
@@ -192,6 +202,7 @@ impl Open {
         at
     }
 
+    #[inline]
     fn end(&mut self, at: usize) {
         let path = &mut self.states[at].path;
         if at >= MOST_PATHS || path.capacity() > LONGEST_PATH {

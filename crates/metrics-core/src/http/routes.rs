@@ -46,6 +46,7 @@ impl Routes {
     }
 
     /// A request has come; the first one shows the routes there are.
+    #[inline]
     pub(crate) fn see(&self, request: &ServiceRequest) {
         self.map.get_or_init(|| request.resource_map().clone());
     }
@@ -56,6 +57,7 @@ impl Routes {
     }
 
     /// The route that a request took, after it was routed.
+    #[inline]
     pub(crate) fn taken(&self, method: Method, request: &HttpRequest, status: StatusCode) -> RouteId {
         let info = request.match_info();
         let (path, rest) = (info.as_str(), info.unprocessed());
