@@ -61,6 +61,7 @@ impl HistogramCells {
         self.sum.set(self.sum.get() + value as f64);
     }
 
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole and not negative, being a sum of integers
     pub(crate) fn add_to(&self, total: &mut HistogramTotal) {
         for (total, cell) in total.buckets.iter_mut().zip(&self.buckets) {
             *total += cell.get();

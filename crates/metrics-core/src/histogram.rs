@@ -37,6 +37,8 @@ impl Buckets {
         Self::new(bounds, 1.0)
     }
 
+    /// Bounds are finite and not negative.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole units, rounded down
     fn new(bounds: &[f64], units: f64) -> Self {
         // A bound that falls short of a whole unit by nothing but rounding is meant to be that unit.
         let limit = |bound: &f64| (bound * units * (1.0 + f64::EPSILON)) as u64;
@@ -99,8 +101,8 @@ mod tests {
     #[test]
     fn a_bound_is_the_whole_unit_that_it_means() {
         // 0.007 × 10⁹ is not 7 × 10⁶ in binary, for one.
-        for bound in (1..2000).map(|n| f64::from(n) / 1000.0) {
-            let nanos = (bound * 1000.0).round() as u64 * 1_000_000;
+        for thousandths in 1..2000u32 {
+            let (bound, nanos) = (f64::from(thousandths) / 1000.0, u64::from(thousandths) * 1_000_000);
             let buckets = Buckets::seconds(&[bound]);
             assert_eq!((buckets.of(nanos), buckets.of(nanos + 1)), (0, 1), "{bound}");
         }

@@ -246,10 +246,11 @@ fn to_histogram(bounds: &[f64], buckets: &[u64], sum: f64) -> Histogram {
 
 #[cfg(all(test, feature = "actix-web"))]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::{HashMap, HashSet};
+    use std::time::Duration;
 
     use super::*;
-    use crate::{BuildInfo, ExternalMetrics, HttpMetrics, ProcessMetrics};
+    use crate::{BuildInfo, Config, ExternalMetrics, HttpMetrics, MissCause, Phase, ProcessMetrics, Reason};
 
     fn names(registry: &Registry) -> Vec<String> {
         registry.gather().iter().map(|family| family.name().to_owned()).collect()
@@ -282,9 +283,8 @@ mod tests {
         assert_eq!(names(&registry), before);
         // With other labels it is no twin but a clash.
         let registry = Registry::new();
-        let theirs = prometheus::IntCounterVec::new(prometheus::opts!("external_access_up", "theirs"), &["x"]).unwrap();
-        theirs.with_label_values(&["1"]).inc();
-        registry.register(Box::new(theirs)).unwrap();
+        let theirs = prometheus::opts!("external_access_up", "theirs").const_label("x", "1");
+        registry.register(Box::new(prometheus::IntCounter::with_opts(theirs).unwrap())).unwrap();
         let before = names(&registry);
         let error = ExternalMetrics::register(&registry).map(|_| ()).unwrap_err();
         assert!(matches!(error, RegisterError::Conflict(_) | RegisterError::AlreadyRegistered { .. }), "{error}");
@@ -314,6 +314,50 @@ mod tests {
         let error = BuildInfo::register(&registry, "3-shake_build_info", "1", "1", "1").unwrap_err();
         assert!(matches!(error, RegisterError::IllegalName(_)), "{error}");
         assert_eq!(names(&registry), Vec::<String>::new());
+    }
+
+    /// The label values of each series of a family.
+    fn series(registry: &Registry, family: &str) -> Vec<Vec<String>> {
+        let families = registry.gather();
+        let family = families.iter().find(|found| found.name() == family).unwrap();
+        let values = |metric: &Metric| metric.get_label().iter().map(|label| label.value().to_owned()).collect();
+        family.get_metric().iter().map(values).collect()
+    }
+
+    /// Every word over a small alphabet, so that most label sets equal some other when joined. A vec of the prometheus
+    /// crate makes one series of such; clippy.toml keeps them out.
+    #[test]
+    fn l11_label_sets_that_are_equal_when_joined_stay_apart() {
+        let words: Vec<String> = (0..4usize.pow(4))
+            .map(|n| (0..4).map(|digit| ["", "a", "b", "dns_"][n / 4usize.pow(digit) % 4]).collect())
+            .collect();
+        let names: HashSet<&String> = words.iter().collect();
+        let registry = Registry::new();
+        let external = ExternalMetrics::register(&registry).unwrap();
+        for word in &words {
+            external.target(word, Duration::from_secs(1));
+        }
+        for (family, each) in [
+            ("external_access_runs_total", 1),
+            ("external_access_failures_total", Reason::ALL.len()),
+            ("external_access_phase_duration_seconds", Phase::ALL.len()),
+            ("external_access_missed_runs_total", MissCause::ALL.len()),
+        ] {
+            let series = series(&registry, family);
+            assert_eq!(series.len(), names.len() * each, "{family}");
+            assert_eq!(series.iter().collect::<HashSet<_>>().len(), series.len(), "{family}");
+        }
+    }
+
+    #[test]
+    fn l11_constant_labels_that_are_equal_when_joined_stay_apart() {
+        let registry = Registry::new();
+        for (a, b) in [("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", "")] {
+            let const_labels = vec![("a".to_owned(), a.to_owned()), ("b".to_owned(), b.to_owned())];
+            HttpMetrics::register_with(&registry, &Config { const_labels, ..Config::default() }).unwrap();
+        }
+        let series = series(&registry, "http_requests_in_flight");
+        assert_eq!(series.iter().collect::<HashSet<_>>().len(), 4, "{series:?}");
     }
 
     #[test]

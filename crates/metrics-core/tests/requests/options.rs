@@ -328,7 +328,7 @@ async fn r7_what_is_known_is_there_at_0_before_the_first_request() {
 /// By default the duration histogram has all of them; with `Skip` it lacks exactly the long-lived ones.
 #[actix_web::test]
 async fn v7_long_lived_exchanges_are_skipped_only_where_asked_and_only_in_the_duration() {
-    async fn stream(kind: &'static str) -> HttpResponse {
+    fn stream(kind: &'static str) -> HttpResponse {
         let pieces = futures::stream::iter([Ok::<_, Error>(Bytes::from_static(b"data: 1\n\n"))]);
         HttpResponse::Ok().content_type(kind).streaming(pieces)
     }
@@ -339,8 +339,8 @@ async fn v7_long_lived_exchanges_are_skipped_only_where_asked_and_only_in_the_du
     for (long_lived, skipped) in [(LongLived::Observe, false), (LongLived::Skip, true)] {
         let (registry, http) = configured(&Config { long_lived, ..Config::default() });
         let app = App::new()
-            .route("/events", web::get().to(|| stream("text/event-stream")))
-            .route("/download", web::get().to(|| stream("application/octet-stream")))
+            .route("/events", web::get().to(|| async { stream("text/event-stream") }))
+            .route("/download", web::get().to(|| async { stream("application/octet-stream") }))
             .route("/upgrade", web::get().to(upgrade))
             .route("/page", web::get().to(|| async { "page" }))
             .service(web::scope("/gzip").wrap(Compress::default()).route("/page", web::get().to(|| async { "page" })))
