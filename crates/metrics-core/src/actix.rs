@@ -39,7 +39,24 @@ where
     }
 }
 
-/// The service that [`HttpMetrics`] wraps, on one worker.
+/// The service that [`HttpMetrics`] makes of the one that it wraps, on one worker. Its name is needed only where a type has
+/// to be spelled out:
+///
+/// ```
+/// use actix_web::{HttpResponse, dev::{Service, ServiceRequest, Transform, fn_service}};
+/// use metrics_core::{CountedService, HttpMetrics, prometheus::Registry};
+///
+/// # let _ = actix_web::rt::System::new().block_on(async {
+/// async fn answer(request: ServiceRequest) -> Result<actix_web::dev::ServiceResponse, actix_web::Error> {
+///     Ok(request.into_response(HttpResponse::Ok().finish()))
+/// }
+/// let http = HttpMetrics::register(&Registry::new()).expect("a new registry has all names free");
+/// let counted: CountedService<_> = http.new_transform(fn_service(answer)).await?;
+/// # let request = actix_web::test::TestRequest::get().to_srv_request();
+/// assert_eq!(counted.call(request).await.map_err(drop)?.status(), 200);
+/// # Ok::<(), ()>(())
+/// # }).unwrap();
+/// ```
 pub struct CountedService<S> {
     service: S,
     routes: Rc<Routes>,
@@ -86,7 +103,7 @@ fn request_bytes(request: &mut ServiceRequest) -> RequestBytes {
 }
 
 pin_project_lite::pin_project! {
-    /// The response that is being made; carries the record of its request.
+    /// The response that is being made, by a [`CountedService`]; carries the record of its request.
     pub struct CountedFuture<F> {
         // None where the request is counted already.
         record: Option<Record>,

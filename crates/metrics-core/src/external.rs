@@ -48,6 +48,24 @@ families! {
 }
 
 /// What one run found, as far as metrics go.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use metrics_core::{Outcome, Phase, Reason};
+///
+/// let connecting = Duration::from_millis(3);
+/// let mut refused = Outcome {
+///     at: SystemTime::now(),
+///     total: connecting,
+///     head: None,
+///     status: None,
+///     reason: Some(Reason::ConnectRefused),
+///     phases: [None; Phase::ALL.len()],
+///     redirects: 0,
+///     body_bytes: None,
+/// };
+/// refused.phases[Phase::Connect as usize] = Some(connecting);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// When the run started.
@@ -69,6 +87,18 @@ pub struct Outcome {
 }
 
 /// The external-access metrics of a program. Clones share their series.
+///
+/// ```
+/// use std::time::Duration;
+/// use metrics_core::{ExternalMetrics, prometheus::Registry};
+///
+/// let registry = Registry::new();
+/// let external = ExternalMetrics::register(&registry)?;
+/// external.target("https://example.com", Duration::from_secs(60));
+/// let primary = registry.gather().into_iter().find(|family| family.name() == "external_access_primary");
+/// assert!(primary.is_some());
+/// # Ok::<(), metrics_core::RegisterError>(())
+/// ```
 #[derive(Clone)]
 pub struct ExternalMetrics(Arc<Targets>);
 
@@ -101,7 +131,21 @@ impl ExternalMetrics {
     }
 }
 
-/// The metrics of one target. Runs are few, so a lock is all it needs.
+/// The metrics of one target, as [`ExternalMetrics::target`] gives it. Runs are few, so a lock is all it needs.
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// # use metrics_core::{ExternalMetrics, MissCause, Outcome, Phase, prometheus::Registry};
+/// # let external = ExternalMetrics::register(&Registry::new())?;
+/// # let outcome = Outcome {
+/// #     at: SystemTime::now(), total: Duration::ZERO, head: None, status: None, reason: None,
+/// #     phases: [None; Phase::ALL.len()], redirects: 0, body_bytes: None,
+/// # };
+/// let target = external.target("https://example.com", Duration::from_secs(60));
+/// target.record(&outcome);
+/// target.missed(MissCause::Overlap, 1);
+/// # Ok::<(), metrics_core::RegisterError>(())
+/// ```
 pub struct Target {
     name: String,
     interval: Duration,

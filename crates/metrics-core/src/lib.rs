@@ -19,13 +19,30 @@
 //! }
 //! ```
 //!
-//! - `HttpMetrics` (feature `actix-web`): what the server did. One record per request, whatever its end; recorded into
-//!   cells of the worker.
+//! # What is in it
+//!
+//! - `HttpMetrics` (feature `actix-web`): what the server did. One request is one count, whatever its end: a response, an
+//!   error of any layer, a panic, a dropped future, a body that nobody read to its end. Recorded into cells of the
+//!   worker, without a lock, an allocation or a cache line that another worker writes, and summed when scraped. `Config` has
+//!   its options. No traffic can make more than a documented number of series.
 //! - [`ExternalMetrics`]: what a prober found, per target; an [`Outcome`] per run.
 //! - [`ProcessMetrics`], [`BuildInfo`]: the process.
+//! - `scrape` (feature `actix-web`): the route `/metrics`.
 //!
-//! There is no global registry, and nothing is registered behind the caller's back. Do not register or gather from
-//! within a collector's `collect()`: the prometheus crate holds its lock meanwhile.
+//! # What it promises
+//!
+//! - There is no global registry, and nothing is registered behind the caller's back: each set is registered once, whole or
+//!   not at all, with a typed error ([`RegisterError`]).
+//! - Two label sets are never one series. (A vec of the prometheus crate finds its series by a hash of the joined label
+//!   values: `("ab", "c")` and `("a", "bc")` are one. None is used here.)
+//! - Counters and sums never fall while the program runs, also when a worker ends. `_count` is always the `+Inf` bucket.
+//! - What was not measured is absent, and not 0 or NaN; docs/metrics.md names the one exception.
+//!
+//! Do not register or gather from within a collector's `collect()`: the prometheus crate holds its lock meanwhile.
+//!
+//! # Features
+//!
+//! `actix-web` (off by default): all that needs actix-web (4.18 or a later 4). Without it the crate depends on prometheus alone.
 
 #[cfg(feature = "actix-web")]
 mod actix;

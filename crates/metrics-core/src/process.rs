@@ -21,7 +21,16 @@ static FAMILIES: [Family; 8] = [
     Family::gauge("process_threads", "Number of OS threads in the process.", &[]),
 ];
 
-/// `process_*`.
+/// `process_*`, as Prometheus client libraries define them: CPU seconds (with fractions), descriptors, memory, start, threads.
+/// Read when scraped; what the system does not tell is absent.
+///
+/// ```
+/// use metrics_core::{ProcessMetrics, prometheus::Registry};
+///
+/// let registry = Registry::new();
+/// ProcessMetrics::register(&registry)?;
+/// # Ok::<(), metrics_core::RegisterError>(())
+/// ```
 pub struct ProcessMetrics(());
 
 impl ProcessMetrics {
@@ -95,6 +104,13 @@ fn read_proc() -> Option<[Option<f64>; FAMILIES.len()]> {
 }
 
 /// Which build of a program runs: a gauge that is always 1, and says it in labels.
+///
+/// ```
+/// use metrics_core::{BuildInfo, prometheus::Registry};
+///
+/// BuildInfo::register(&Registry::new(), "shop_build_info", env!("CARGO_PKG_VERSION"), "0123abc", "1.89.0")?;
+/// # Ok::<(), metrics_core::RegisterError>(())
+/// ```
 pub struct BuildInfo {
     families: [Family; 1],
     values: [&'static str; 3],

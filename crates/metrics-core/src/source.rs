@@ -31,6 +31,16 @@ pub(crate) trait Snapshot {
 }
 
 /// Why a set of metrics could not be registered. The registry then exposes what it did before.
+///
+/// ```
+/// use metrics_core::{ProcessMetrics, RegisterError, prometheus::Registry};
+///
+/// let registry = Registry::new();
+/// ProcessMetrics::register(&registry)?;
+/// let twice = ProcessMetrics::register(&registry).unwrap_err();
+/// assert!(matches!(&twice, RegisterError::AlreadyRegistered { family } if family == "process_cpu_seconds_total"));
+/// # Ok::<(), RegisterError>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RegisterError {

@@ -95,6 +95,12 @@ closed_set! {
 
 closed_set! {
     /// Label `phase`: the steps of a run, in their order; blackbox_exporter's words.
+    ///
+    /// ```
+    /// use metrics_core::Phase;
+    ///
+    /// assert_eq!(Phase::ALL[Phase::Tls as usize].as_str(), "tls");
+    /// ```
     pub Phase {
         /// From name to addresses.
         Resolve = "resolve",
@@ -111,6 +117,13 @@ closed_set! {
 
 closed_set! {
     /// Label `reason`: why a run failed. The step that failed names it.
+    ///
+    /// ```
+    /// use metrics_core::Reason;
+    ///
+    /// assert_eq!(Reason::TlsExpired.as_str(), "tls_expired");
+    /// assert_eq!(Reason::ALL.len(), 26);
+    /// ```
     pub Reason {
         /// The name does not exist, or has no address.
         DnsNotFound = "dns_not_found",
@@ -169,6 +182,12 @@ closed_set! {
 
 closed_set! {
     /// Label `cause`: why a scheduled run was not started.
+    ///
+    /// ```
+    /// use metrics_core::MissCause;
+    ///
+    /// assert_eq!(MissCause::Overlap.to_string(), "overlap");
+    /// ```
     pub MissCause {
         /// The run before it had not ended.
         Overlap = "overlap",

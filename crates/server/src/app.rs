@@ -6,7 +6,7 @@ use actix_web::http::header;
 use actix_web::middleware::Logger;
 use actix_web::{App, HttpResponse, HttpServer, Resource};
 use metrics_core::prometheus::Registry;
-use metrics_core::{BuildInfo, ExternalMetrics, HttpMetrics, ProcessMetrics, scrape};
+use metrics_core::{BuildInfo, Config, ExternalMetrics, HttpMetrics, ProcessMetrics, scrape};
 use probe::{Engine, Env, Roots, Watched};
 
 use crate::cli::{self, Flags};
@@ -27,7 +27,7 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
     let listeners = flags.listen_address.listeners()?;
 
     let registry = Registry::new();
-    let http = HttpMetrics::register(&registry)?;
+    let http = HttpMetrics::register_with(&registry, &config())?;
     let external = ExternalMetrics::register(&registry)?;
     ProcessMetrics::register(&registry)?;
     BuildInfo::register(&registry, "actix_exporter_build_info", cli::VERSION, cli::REVISION, cli::RUSTC)?;
@@ -57,6 +57,12 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
     server.await?;
     log::info!("stopped");
     Ok(())
+}
+
+/// What is asked for all the time is there before it is asked for, so that its first failure is seen as one.
+fn config() -> Config {
+    let known = |path: &str| ("GET".to_owned(), path.to_owned());
+    Config { known_routes: ["/metrics", "/3-shake-status", "/-/healthy"].map(known).into(), ..Config::default() }
 }
 
 fn status_page(watched: &Arc<Watched>) -> Resource {

@@ -17,7 +17,8 @@ use crate::http::Record;
 use crate::vocab::Method;
 
 pin_project_lite::pin_project! {
-    /// A response body; the record of its request ends with it.
+    /// The body of a response of a [`CountedService`](crate::CountedService): the body that it would have been, and the
+    /// record of the request, which ends with it.
     pub struct CountedBody<B> {
         record: Option<Record>,
         #[pin]

@@ -56,6 +56,13 @@ pub struct Config {
 }
 
 /// What the label `code` says of a status.
+///
+/// ```
+/// use metrics_core::{Config, StatusLabel};
+///
+/// let config = Config { status: StatusLabel::Class, ..Config::default() };
+/// # assert_ne!(config, Config::default());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StatusLabel {
     /// The status: `404`. The first 64 that occur; any further one is `other`, and counts as overflow.
@@ -68,6 +75,13 @@ pub enum StatusLabel {
 /// What the duration histogram does with exchanges that last as long as somebody listens: upgraded connections (101),
 /// `text/event-stream`, and any other body whose length is not known when it begins, unless that is the work of a
 /// content encoding.
+///
+/// ```
+/// use metrics_core::{Config, LongLived};
+///
+/// let config = Config { long_lived: LongLived::Skip, ..Config::default() };
+/// # assert_ne!(config, Config::default());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LongLived {
     /// It observes them like all others: its `_count` is the number of requests.
@@ -184,6 +198,14 @@ fn check_routes<'a>(field: &'static str, mut routes: impl Iterator<Item = &'a St
 }
 
 /// What is wrong with a [`Config`].
+///
+/// ```
+/// use metrics_core::{Config, HttpMetrics, prometheus::Registry};
+///
+/// let config = Config { duration_buckets: vec![0.1, 0.01], ..Config::default() };
+/// let wrong = HttpMetrics::register_with(&Registry::new(), &config).map(|_| ()).unwrap_err();
+/// assert!(wrong.to_string().starts_with("duration_buckets[1] is 0.01: "));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ConfigError {
