@@ -73,6 +73,12 @@ pub use scrape::{get_only, scrape};
 pub use source::RegisterError;
 pub use vocab::{MissCause, Phase, Reason};
 
+/// The programs in the pages for users, compiled.
+#[cfg(all(doctest, feature = "actix-web"))]
+#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../../../docs/embedding.md")]
+mod pages {}
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Unix time with fractions; 0 for a clock that is set before 1970.
