@@ -138,6 +138,9 @@ fn labels() -> Vec<Case> {
             .sees(200, "default")
             .counts("unmatched"),
         case("L4", "a route of another method", post("/hello", NoBody)).sees(404, "").counts("unmatched"),
+        case("L4", "a route of another method, in a scope", request("DELETE", "/s/act"))
+            .sees(404, "")
+            .counts("unmatched"),
         case("L4", "HEAD of a GET", request("HEAD", "/text")).sees(404, "").counts("unmatched"),
         case("L5", "405 of a known resource", get("/only-post")).sees(405, "").counts("/only-post"),
         case("L5", "405 of a known resource for HEAD", request("HEAD", "/only-post"))
