@@ -147,7 +147,7 @@ impl HttpSnapshot<'_> {
     fn folded(&self) -> u64 {
         let folded = |row: &Row| match &*row.path {
             OVERFLOW => row.totals.requests(),
-            _ if self.shared.status == StatusLabel::Exact => {
+            _ if self.shared.scheme.status == StatusLabel::Exact => {
                 row.totals.responses.get(&Code::OTHER).copied().unwrap_or_default()
             }
             _ => 0,

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use super::config::{Config, LongLived};
+use super::config::{Config, LongLived, StatusLabel};
 use crate::cells::{Count, HistogramCells, Number};
 use crate::histogram::{Buckets, HistogramTotal};
 use crate::vocab::AbortCause;
 
-/// The histograms' buckets, and what goes into which: the same for all label sets.
+/// How everything is counted: the same for all label sets.
 pub(super) struct Scheme {
     pub(super) duration: Buckets,
     pub(super) size: Buckets,
     pub(super) long_lived: LongLived,
+    pub(super) status: StatusLabel,
 }
 
 impl Scheme {
@@ -21,6 +22,7 @@ impl Scheme {
             duration: Buckets::seconds(&config.duration_buckets),
             size: Buckets::bytes(&config.size_buckets),
             long_lived: config.long_lived,
+            status: config.status,
         }
     }
 }
@@ -158,8 +160,12 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// `codes` are there from the start.
-    pub(super) fn new(scheme: &Scheme, codes: &[Code]) -> Self {
+    pub(super) fn new(scheme: &Scheme) -> Self {
+        // Of a closed set, all are there from the start.
+        let codes = match scheme.status {
+            StatusLabel::Class => &Code::CLASSES[..],
+            StatusLabel::Exact => &[],
+        };
         Self {
             duration: HistogramTotal::new(&scheme.duration),
             request_size: HistogramTotal::new(&scheme.size),

@@ -23,7 +23,6 @@ pub(super) struct Shared {
     pub(super) scheme: Scheme,
     pub(super) most_label_sets: usize,
     excluded: HashSet<String>,
-    pub(super) status: StatusLabel,
     table: Mutex<Table>,
 }
 
@@ -33,14 +32,13 @@ impl Shared {
         let scheme = Scheme::new(config);
         let mut table = Table { free: config.max_label_sets, ..Table::default() };
         for (method, path) in config.known()? {
-            table.slot(&scheme, config.status, method, path);
+            table.slot(&scheme, method, path);
         }
         Ok(Self {
             families: config.families(),
             scheme,
             most_label_sets: config.max_label_sets,
             excluded: config.excluded_routes.iter().cloned().collect(),
-            status: config.status,
             table: Mutex::new(table),
         })
     }
@@ -75,15 +73,15 @@ impl Shared {
 
     /// Most values of the label `code`.
     pub(super) fn most_codes(&self) -> usize {
-        1 + match self.status {
+        1 + match self.scheme.status {
             StatusLabel::Exact => MOST_CODES,
             StatusLabel::Class => Code::CLASSES.len(),
         }
     }
 
-    /// The code that a status is counted under.
+    /// The code that a status is counted under; [`Worker::code`] remembers it.
     fn code(&self, status: u16) -> Code {
-        match self.status {
+        match self.scheme.status {
             StatusLabel::Class => Code::class(status),
             StatusLabel::Exact => self.table().admit(Code::exact(status)),
         }
@@ -119,7 +117,7 @@ struct Table {
 }
 
 impl Table {
-    fn slot(&mut self, scheme: &Scheme, status: StatusLabel, method: Method, path: &str) -> usize {
+    fn slot(&mut self, scheme: &Scheme, method: Method, path: &str) -> usize {
         let path: Arc<str> = path.into();
         if let Some(slot) = self.slots.get(&(method, path.clone())) {
             return *slot;
@@ -127,15 +125,11 @@ impl Table {
         // Two paths are no patterns, and outside the cap: ten methods of each.
         if !matches!(&*path, UNMATCHED | OVERFLOW) {
             if self.free == 0 {
-                return self.slot(scheme, status, method, OVERFLOW);
+                return self.slot(scheme, method, OVERFLOW);
             }
             self.free -= 1;
         }
-        let codes = match status {
-            StatusLabel::Class => &Code::CLASSES[..],
-            StatusLabel::Exact => &[],
-        };
-        self.rows.push(Row { method, path: path.clone(), totals: Totals::new(scheme, codes) });
+        self.rows.push(Row { method, path: path.clone(), totals: Totals::new(scheme) });
         self.slots.insert((method, path), self.rows.len() - 1);
         self.rows.len() - 1
     }
@@ -274,7 +268,7 @@ impl Worker {
     /// The cells for a label set that is new to this worker: new ones, unless it is one of many that overflow.
     fn new_cells(&self, method: Method, path: &str) -> Arc<Cells> {
         let mut table = self.shared.table();
-        let slot = table.slot(&self.shared.scheme, self.shared.status, method, path);
+        let slot = table.slot(&self.shared.scheme, method, path);
         let known = &mut table.workers.entry(self.id).or_default().cells;
         if let Some((_, cells)) = known.iter().find(|(of, _)| *of == slot) {
             return cells.clone();
