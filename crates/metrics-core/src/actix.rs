@@ -19,7 +19,7 @@ use actix_web::http::header;
 use actix_web::{Error, HttpMessage};
 
 use crate::HttpMetrics;
-use crate::http::{Record, RequestBytes, Routes};
+use crate::http::{Layer, Record, RequestBytes};
 use crate::vocab::Method;
 use body::CountedPayload;
 
@@ -35,7 +35,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(CountedService { service, routes: self.routes() }))
+        ready(Ok(CountedService { service, layer: self.layer() }))
     }
 }
 
@@ -59,7 +59,7 @@ where
 /// ```
 pub struct CountedService<S> {
     service: S,
-    routes: Rc<Routes>,
+    layer: Rc<Layer>,
 }
 
 impl<S, B> Service<ServiceRequest> for CountedService<S>
@@ -75,13 +75,12 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let head = std::ptr::from_ref(request.head()) as usize;
-        if self.routes.worker.is_handled(head) {
+        if self.layer.worker.is_handled(head) {
             return CountedFuture { record: None, head, future: self.service.call(request) };
         }
-        self.routes.see(&request);
         let bytes = request_bytes(&mut request);
-        let record = Record::start(self.routes.clone(), Method::of(request.method()), &request, bytes);
-        let future = self.routes.worker.handle(head, || self.service.call(request));
+        let record = Record::start(self.layer.clone(), Method::of(request.method()), &request, bytes);
+        let future = self.layer.worker.handle(head, || self.service.call(request));
         CountedFuture { record: Some(record), head, future }
     }
 }
@@ -123,7 +122,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = std::task::ready!(match this.record {
-            Some(record) => record.routes().worker.handle(*this.head, || this.future.poll(cx)),
+            Some(record) => record.layer().worker.handle(*this.head, || this.future.poll(cx)),
             None => this.future.poll(cx),
         });
         let record = this.record.take();

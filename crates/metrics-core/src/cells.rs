@@ -2,7 +2,7 @@
 //!
 //! Each worker has cells of its own, so that recording is a plain load, add and store: no lock, no locked instruction
 //! and no cache line that another worker writes. A scrape reads the cells of all workers and adds them up.
-//! A cell with two writers would lose counts: [`crate::http::Worker`] is `!Send` and hands out no cell.
+//! A cell with two writers would lose counts: a worker (http/worker.rs) is `!Send` and hands out no cell.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};

@@ -11,8 +11,7 @@ mod tally;
 mod worker;
 
 pub use config::{Config, ConfigError, LongLived, StatusLabel};
-pub(crate) use record::{Record, RequestBytes};
-pub(crate) use routes::Routes;
+pub(crate) use record::{Layer, Record, RequestBytes};
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -119,9 +118,9 @@ impl HttpMetrics {
         (most_label_sets.saturating_add(outside)).saturating_mul(each).saturating_add(2)
     }
 
-    /// The routes of an app, counted by the calling thread.
-    pub(crate) fn routes(&self) -> Rc<Routes> {
-        Rc::new(Routes::new(self.0.worker()))
+    /// A layer whose requests the calling thread counts.
+    pub(crate) fn layer(&self) -> Rc<Layer> {
+        Rc::new(Layer::new(self.0.worker()))
     }
 }
 

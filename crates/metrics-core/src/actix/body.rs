@@ -36,7 +36,7 @@ impl<B> CountedBody<B> {
 pub(super) fn respond<B: MessageBody>(record: Record, response: &ServiceResponse<B>) -> Option<Record> {
     let (status, size) = (response.status(), response.response().body().size());
     record.responding(status, size);
-    let route = record.routes().taken(record.method(), response.request(), status);
+    let route = record.layer().routes.taken(record.method(), response.request(), status);
     record.routed(route, is_long_lived(response, size));
     if is_bodiless(record.method(), status, size) {
         record.complete();

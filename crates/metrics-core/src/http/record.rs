@@ -1,6 +1,6 @@
 //! The record of one request: how its exchange ended, and what its end adds to the cells of its worker.
 
-use std::cell::{Cell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -10,16 +10,29 @@ use actix_web::http::StatusCode;
 
 use super::routes::Routes;
 use super::tally::Exchange;
-use super::worker::RouteId;
+use super::worker::{RouteId, Worker};
 use crate::histogram::nanoseconds;
 use crate::vocab::{AbortCause, Method};
+
+/// The middleware around one app, scope or resource on one worker: what its records have in common.
+pub(crate) struct Layer {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) routes: Routes,
+    open: RefCell<Open>,
+}
+
+impl Layer {
+    pub(super) fn new(worker: Rc<Worker>) -> Self {
+        Self { routes: Routes::new(worker.clone()), worker, open: RefCell::default() }
+    }
+}
 
 /// One request, from its arrival to the end of its response. Dropping it records it.
 ///
 /// It is moved from the future of the response into its body, so it is small: what is known of the request stays where
-/// it is, among the [`Open`] ones of the worker.
+/// it is, among the [`Open`] ones of the layer.
 pub(crate) struct Record {
-    routes: Rc<Routes>,
+    layer: Rc<Layer>,
     at: usize,
 }
 
@@ -81,10 +94,11 @@ enum End {
 
 impl Record {
     #[inline]
-    pub(crate) fn start(routes: Rc<Routes>, method: Method, request: &ServiceRequest, bytes: RequestBytes) -> Self {
-        routes.worker.begin();
-        let at = routes.open.borrow_mut().begin(method, request.path(), bytes);
-        Self { routes, at }
+    pub(crate) fn start(layer: Rc<Layer>, method: Method, request: &ServiceRequest, bytes: RequestBytes) -> Self {
+        layer.worker.begin();
+        layer.routes.see(request);
+        let at = layer.open.borrow_mut().begin(method, request.path(), bytes);
+        Self { layer, at }
     }
 
     #[inline]
@@ -93,8 +107,8 @@ impl Record {
     }
 
     #[inline]
-    pub(crate) fn routes(&self) -> &Routes {
-        &self.routes
+    pub(crate) fn layer(&self) -> &Layer {
+        &self.layer
     }
 
     /// The response has begun, with a body of this size.
@@ -135,15 +149,15 @@ impl Record {
 
     #[inline]
     fn state(&self) -> RefMut<'_, State> {
-        RefMut::map(self.routes.open.borrow_mut(), |open| &mut open.states[self.at])
+        RefMut::map(self.layer.open.borrow_mut(), |open| &mut open.states[self.at])
     }
 }
 
 impl Drop for Record {
     #[inline]
     fn drop(&mut self) {
-        let worker = &self.routes.worker;
-        let mut open = self.routes.open.borrow_mut();
+        let Layer { worker, routes, open } = &*self.layer;
+        let mut open = open.borrow_mut();
         let state = &mut open.states[self.at];
         let now = Instant::now();
         let exchange = Exchange {
@@ -163,13 +177,13 @@ impl Drop for Record {
                 End::BodyError => Err(AbortCause::BodyError),
             },
         };
-        let route = state.route.unwrap_or_else(|| self.routes.by_path(&state.path));
+        let route = state.route.unwrap_or_else(|| routes.by_path(&state.path));
         worker.end(state.method, route, &exchange);
         open.end(self.at);
     }
 }
 
-/// The requests of a worker that have begun and not ended. Their places are used again, and with them the memory that
+/// The requests of a layer that have begun and not ended. Their places are used again, and with them the memory that
 /// their paths are in.
 #[derive(Default)]
 pub(super) struct Open {

@@ -15,19 +15,17 @@ use actix_web::dev::{ResourceMap, ServiceRequest};
 use actix_web::http::StatusCode;
 use foldhash::fast::FixedState;
 
-use super::record::Open;
 use super::worker::{RouteId, Worker};
 use crate::vocab::Method;
 
 /// The routes of one app on one worker, as far as requests have shown them.
 pub(crate) struct Routes {
-    pub(crate) worker: Rc<Worker>,
+    worker: Rc<Worker>,
     /// By method, then by what the match looks like. Nothing of it is a client's text, so the hasher need not be safe
     /// against one who would choose it, and the number of entries is that of the app's patterns.
     known: [RefCell<Known>; Method::ALL.len()],
     /// For requests that get no response. Cloned once: the original cannot be kept while a request is handled.
     map: OnceCell<ResourceMap>,
-    pub(super) open: RefCell<Open>,
     /// What the match at hand looks like.
     shape: RefCell<Vec<u8>>,
 }
@@ -36,18 +34,12 @@ type Known = HashMap<Box<[u8]>, RouteId, FixedState>;
 
 impl Routes {
     pub(super) fn new(worker: Rc<Worker>) -> Self {
-        Self {
-            worker,
-            known: Default::default(),
-            map: OnceCell::new(),
-            open: RefCell::default(),
-            shape: RefCell::default(),
-        }
+        Self { worker, known: Default::default(), map: OnceCell::new(), shape: RefCell::default() }
     }
 
     /// A request has come; the first one shows the routes there are.
     #[inline]
-    pub(crate) fn see(&self, request: &ServiceRequest) {
+    pub(super) fn see(&self, request: &ServiceRequest) {
         self.map.get_or_init(|| request.resource_map().clone());
     }
 
