@@ -60,7 +60,7 @@ fn is_long_lived<B>(response: &ServiceResponse<B>, size: BodySize) -> bool {
     let headers = response.headers();
     let events =
         headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-    events || response.status() == StatusCode::SWITCHING_PROTOCOLS || !headers.contains_key(header::CONTENT_ENCODING)
+    events || !headers.contains_key(header::CONTENT_ENCODING)
 }
 
 impl<B: MessageBody> MessageBody for CountedBody<B> {

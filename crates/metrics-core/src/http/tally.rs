@@ -192,3 +192,51 @@ impl Totals {
         self.request_size.buckets.iter().sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(nanoseconds: u64, response_time: f64) -> Exchange {
+        Exchange {
+            nanoseconds,
+            request_bytes: 0,
+            response_bytes: 0,
+            long_lived: false,
+            response_time: Some(response_time),
+            end: Ok(Code::exact(200)),
+        }
+    }
+
+    #[test]
+    fn v10_the_time_of_the_last_response_never_goes_back() {
+        let scheme = Scheme::new(&Config::default());
+        let cells = Cells::new(&scheme);
+        for time in [2.5, 1.5] {
+            cells.count(&scheme, &exchange(1, time));
+        }
+        let mut totals = Totals::new(&scheme);
+        totals.add(&cells);
+        assert!((totals.last_response - 2.5).abs() < f64::EPSILON, "{}", totals.last_response);
+    }
+
+    /// As a worker ends, its cells are added in another order than before.
+    #[test]
+    fn v11_sums_do_not_depend_on_the_order_in_which_they_are_added() {
+        let scheme = Scheme::new(&Config::default());
+        let cells: Vec<_> = (1..50u64)
+            .map(|worker| {
+                let cells = Cells::new(&scheme);
+                (1..50).for_each(|n| cells.count(&scheme, &exchange(worker * 1_234_567 + n * 89, 1.0)));
+                cells
+            })
+            .collect();
+        let sum = |order: &mut dyn Iterator<Item = &Cells>| {
+            let mut totals = Totals::new(&scheme);
+            order.for_each(|cells| totals.add(cells));
+            totals.duration.sum
+        };
+        assert_eq!(sum(&mut cells.iter()), sum(&mut cells.iter().rev()));
+        assert_eq!(sum(&mut cells.iter()), (1..50).map(|w: u128| 49 * w * 1_234_567 + 49 * 25 * 89).sum());
+    }
+}

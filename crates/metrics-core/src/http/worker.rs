@@ -311,3 +311,22 @@ impl Drop for Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody set the system's clock right a moment ago.
+    #[test]
+    fn v10_a_clock_that_was_set_is_believed_after_a_moment() {
+        let shared = Arc::new(Shared::new(&Config::default()).unwrap());
+        let worker = shared.worker();
+        let now = Instant::now();
+        worker.clock.set((now.checked_sub(CLOCK_AGE).unwrap(), 1.0));
+        let before = unix_seconds(SystemTime::now());
+        let first = worker.unix_time(now);
+        let second = worker.unix_time(Instant::now());
+        let after = unix_seconds(SystemTime::now());
+        assert!(before <= first && first <= second && second <= after, "{before} {first} {second} {after}");
+    }
+}

@@ -23,6 +23,23 @@ use crate::wire::{Server, in_time, mock};
 
 const HELLO: [(&str, &str); 2] = [("method", "GET"), ("path", "/hello")];
 
+/// What has no body to send is complete without being polled, whatever body there is.
+#[actix_web::test]
+async fn t9_t10_a_body_that_nobody_sends_need_not_be_polled() {
+    let (registry, http) = registered();
+    let app = App::new()
+        .route("/304", web::get().to(|| async { HttpResponse::NotModified().body("never sent") }))
+        .route("/none", web::get().to(|| async { HttpResponse::Ok().message_body(actix_web::body::None::new()) }))
+        .wrap(http);
+    let app = init_service(app).await;
+    for path in ["/304", "/none"] {
+        drop(call_service(&app, TestRequest::get().uri(path).to_request()).await);
+    }
+    let scrape = Scrape::of(&registry);
+    scrape.at_rest(2).unwrap();
+    assert_eq!((scrape.sum("http_responses_total"), scrape.sum("http_response_size_bytes_sum")), (2.0, 0.0));
+}
+
 #[actix_web::test]
 async fn t3_the_error_of_inner_middleware_is_passed_on_as_it_is() {
     let (_, http) = registered();

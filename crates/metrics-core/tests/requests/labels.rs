@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use actix_web::{App, web};
+use actix_web::{App, guard, web};
 use metrics_core::scrape;
 
 use crate::app::{Layout, ODD_PATTERN, app};
@@ -44,6 +44,40 @@ async fn l7_patterns_that_differ_only_in_a_regex_stay_two() {
         books.enter(case.counted.as_ref().unwrap(), seen.body.len());
     }
     books.agree(&Scrape::of(&registry)).unwrap();
+}
+
+/// What a match looks like has everything in it that tells one route from another, also the second time.
+#[actix_web::test]
+async fn l2_l3_routes_that_share_something_stay_apart() {
+    let ok = || async { "ok" };
+    let (registry, http) = registered();
+    let app = App::new()
+        .service(web::scope("/in/{id}").route("/x", web::get().to(ok)).route("/y", web::get().to(ok)))
+        .service(web::scope("/only/{id}").route("/get", web::get().to(ok)))
+        .service(web::resource(["/m/a", "/m/b"]).guard(guard::Get()).to(ok))
+        .service(web::resource("/m/b").guard(guard::Post()).to(ok))
+        .wrap(http);
+    let app = init_service(app).await;
+    let requests = [
+        (Method::GET, "/in/1/x", "/in/{id}/x"),
+        (Method::GET, "/in/1/y", "/in/{id}/y"),
+        (Method::GET, "/only/1/get", "/only/{id}/get"),
+        (Method::POST, "/only/1/get", "unmatched"),
+        (Method::GET, "/m/b", "/m/a"),
+        (Method::POST, "/m/b", "/m/b"),
+    ];
+    for _ in 0..3 {
+        for (method, path, _) in &requests {
+            let request = TestRequest::default().method(method.clone()).uri(path).to_request();
+            read_body(call_service(&app, request).await).await;
+        }
+    }
+    let scrape = Scrape::of(&registry);
+    scrape.at_rest(18).unwrap();
+    for (method, path, pattern) in requests {
+        let labels = [("method", method.as_str()), ("path", pattern)];
+        assert_eq!(scrape.value("http_requests_total", &labels), Some(3.0), "{method} {path}");
+    }
 }
 
 /// Two apps of the same shape, of which each has a pattern of its own in the same place.

@@ -200,6 +200,22 @@ fn bad_configurations_of_any_kind_are_refused_with_the_field_in_the_message() {
     assert!(matches!(refused, RegisterError::Config(ConfigError::Bucket { index: 0, .. })), "{refused}");
 }
 
+#[test]
+fn what_is_just_allowed_is_allowed() {
+    let routes = [("GET", "/x"), ("GET", "/y"), ("GET", "/x"), ("other", "unmatched")];
+    let config = Config {
+        namespace: "a:b".to_owned(),
+        const_labels: owned(&[("_", ""), ("L3", "ü")]),
+        duration_buckets: vec![0.0, f64::MIN_POSITIVE, f64::MAX],
+        known_routes: owned(&routes),
+        max_label_sets: 2,
+        ..Config::default()
+    };
+    let (registry, _http) = configured(&config);
+    assert_eq!(Scrape::of(&registry).named("a:b_http_requests_total").count(), 3);
+    configured(&Config { max_label_sets: 0, ..Config::default() });
+}
+
 /// Refused for this reason, in words that name the field, and with nothing registered.
 #[track_caller]
 fn refused(config: &Config, expected: &ConfigError) {
@@ -343,10 +359,17 @@ async fn v7_long_lived_exchanges_are_skipped_only_where_asked_and_only_in_the_du
             .route("/download", web::get().to(|| async { stream("application/octet-stream") }))
             .route("/upgrade", web::get().to(upgrade))
             .route("/page", web::get().to(|| async { "page" }))
-            .service(web::scope("/gzip").wrap(Compress::default()).route("/page", web::get().to(|| async { "page" })))
+            .service(
+                web::scope("/gzip")
+                    .wrap(Compress::default())
+                    .route("/page", web::get().to(|| async { "page" }))
+                    .route("/events", web::get().to(|| async { stream("text/event-stream; charset=utf-8") })),
+            )
             .wrap(http);
         let app = init_service(app).await;
-        for (path, counted) in [("/events", 0), ("/download", 0), ("/upgrade", 0), ("/page", 1), ("/gzip/page", 1)] {
+        let paths =
+            [("/events", 0), ("/download", 0), ("/upgrade", 0), ("/page", 1), ("/gzip/page", 1), ("/gzip/events", 0)];
+        for (path, counted) in paths {
             let request = TestRequest::get().uri(path).insert_header((header::ACCEPT_ENCODING, "gzip"));
             read(call_service(&app, request.to_request()).await).await;
             let scrape = Scrape::of(&registry);
@@ -393,6 +416,19 @@ async fn r5_wrapped_around_the_app_twice_and_around_a_scope_counts_once() {
     let scrape = Scrape::of(&registry);
     scrape.at_rest(8).unwrap();
     assert_eq!(scrape.value("http_requests_total", &[("method", "GET"), ("path", "/s/ok")]), Some(2.0));
+}
+
+/// A request is told by where its head lies; one whose head comes to lie where another one's lay is another request.
+#[actix_web::test]
+async fn r5_memory_that_is_used_again_hides_no_request() {
+    let (registry, http) = registered();
+    let app = || init_service(App::new().route("/", web::to(HttpResponse::Ok)).wrap(http.clone()));
+    let (first, second) = (app().await, app().await);
+    read(call_service(&second, TestRequest::get().to_request()).await).await;
+    read(call_service(&first, TestRequest::get().to_request()).await).await;
+    drop(first);
+    read(call_service(&second, TestRequest::get().to_request()).await).await;
+    Scrape::of(&registry).at_rest(3).unwrap();
 }
 
 /// Around a scope alone it counts what the scope does.

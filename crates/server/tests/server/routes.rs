@@ -103,8 +103,8 @@ fn s18_ten_thousand_hostile_requests_add_one_path_and_one_method() {
     assert_eq!(counter.join().unwrap(), 10_000);
     let metrics = exporter.metrics();
     let label = |name: &str| -> Vec<&str> {
-        let counted = |line: &&str| line.starts_with("http_requests_total{") && !line.ends_with(" 0");
-        let lines = metrics.lines().filter(counted);
+        let is_counted = |line: &&str| line.starts_with("http_requests_total{") && !line.ends_with(" 0");
+        let lines = metrics.lines().filter(is_counted);
         let mut values: Vec<&str> =
             lines.map(|line| line.split_once(&format!("{name}=\"")).unwrap().1.split('"').next().unwrap()).collect();
         values.sort_unstable();
