@@ -257,6 +257,7 @@ fn to_histogram(bounds: &[f64], buckets: &[u64], sum: f64) -> Histogram {
 #[cfg(all(test, feature = "actix-web"))]
 mod tests {
     use std::collections::{HashMap, HashSet};
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     use std::time::Duration;
 
     use super::*;
@@ -368,6 +369,31 @@ mod tests {
         }
         let series = series(&registry, "http_requests_in_flight");
         assert_eq!(series.iter().collect::<HashSet<_>>().len(), 4, "{series:?}");
+    }
+
+    /// Within a scrape, that is from a collector's `collect()`, registering would wait for the scrape to end, for ever: the
+    /// prometheus crate's lock, and forbidden by the page of this crate. Beside scrapes it must do no harm.
+    #[test]
+    fn r4_registering_beside_scrapes_comes_to_its_end() {
+        let registry = Registry::new();
+        let registering = AtomicBool::new(true);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while registering.load(Relaxed) {
+                        let canaries = names(&registry).iter().filter(|name| name.contains("canary")).count();
+                        assert_eq!(canaries, 0, "what a registration is tried out with is seen by nobody else");
+                    }
+                });
+            }
+            for zone in 0..100 {
+                let const_labels = vec![("zone".to_owned(), zone.to_string())];
+                let set = HttpMetrics::register_with(&registry, &Config { const_labels, ..Config::default() });
+                assert!(set.is_ok(), "{:?}", set.map(drop));
+            }
+            registering.store(false, Relaxed);
+        });
+        assert_eq!(series(&registry, "http_requests_in_flight").len(), 100);
     }
 
     #[test]
