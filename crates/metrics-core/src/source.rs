@@ -386,12 +386,14 @@ mod tests {
                     }
                 });
             }
-            for zone in 0..100 {
-                let const_labels = vec![("zone".to_owned(), zone.to_string())];
-                let set = HttpMetrics::register_with(&registry, &Config { const_labels, ..Config::default() });
-                assert!(set.is_ok(), "{:?}", set.map(drop));
-            }
+            let sets: Vec<_> = (0..100)
+                .map(|zone| {
+                    let const_labels = vec![("zone".to_owned(), zone.to_string())];
+                    HttpMetrics::register_with(&registry, &Config { const_labels, ..Config::default() }).map(drop)
+                })
+                .collect();
             registering.store(false, Relaxed);
+            assert!(sets.iter().all(Result::is_ok), "{sets:?}");
         });
         assert_eq!(series(&registry, "http_requests_in_flight").len(), 100);
     }
