@@ -39,8 +39,9 @@ where
     }
 }
 
-/// The service that [`HttpMetrics`] makes of the one that it wraps, on one worker. Its name is needed only where a type has
-/// to be spelled out:
+/// The service that [`HttpMetrics`] makes of the one that it wraps, on one worker.
+///
+/// Its name is needed only where a type has to be spelled out:
 ///
 /// ```
 /// use actix_web::{HttpResponse, dev::{Service, ServiceRequest, Transform, fn_service}};

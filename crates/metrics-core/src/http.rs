@@ -68,6 +68,21 @@ families! {
 ///
 /// Wrap it last, which makes it the outermost: it then sees what every other middleware makes of a request. Where it
 /// is wrapped around an app and again around a scope of it, a request is still counted once, by the outer one.
+///
+/// | family | type | labels beside `method` and `path` |
+/// | --- | --- | --- |
+/// | `http_requests_total` | counter | |
+/// | `http_request_duration_seconds` | histogram | |
+/// | `http_request_size_bytes`, `http_response_size_bytes` | histogram | |
+/// | `http_response_time_seconds` | gauge: Unix time of the last response | |
+/// | `http_responses_total` | counter: complete ones | `code` |
+/// | `http_requests_aborted_total` | counter: all others | `cause` = panic, dropped, body_error, incomplete |
+/// | `http_requests_in_flight` | gauge | without any |
+/// | `http_metrics_overflow_total` | counter: requests beyond the cap on series | without any |
+///
+/// A request is counted when its exchange ends, whatever the end. When none is in flight, requests = responses + aborted
+/// = `_count` of each histogram, by method and path too. `path` is the pattern of the route, `unmatched` or `overflow`.
+/// docs/embedding.md has the rest: when an exchange ends, and what a size is.
 #[derive(Clone)]
 pub struct HttpMetrics(Arc<Shared>);
 

@@ -6,28 +6,26 @@
 #![cfg_attr(feature = "actix-web", doc = "```no_run")]
 #![cfg_attr(not(feature = "actix-web"), doc = "```ignore")]
 //! use actix_web::{App, HttpServer};
-//! use metrics_core::{HttpMetrics, prometheus::Registry};
+//! use metrics_core::{HttpMetrics, prometheus::Registry, scrape};
 //!
 //! #[actix_web::main]
 //! async fn main() -> std::io::Result<()> {
 //!     let registry = Registry::new();
-//!     let http = HttpMetrics::register(&registry).expect("a new registry has all names free");
-//!     HttpServer::new(move || App::new().service(metrics_core::scrape(&registry)).wrap(http.clone()))
-//!         .bind(("127.0.0.1", 2121))?
-//!         .run()
-//!         .await
+//!     let http = HttpMetrics::register(&registry).expect("all names are free");
+//!     let app = move || App::new().service(scrape(&registry)).wrap(http.clone());
+//!     HttpServer::new(app).bind(("127.0.0.1", 2121))?.run().await
 //! }
 //! ```
 //!
 //! # What is in it
 //!
-//! - `HttpMetrics` (feature `actix-web`): what the server did. One request is one count, whatever its end: a response, an
+//! - [`HttpMetrics`] (feature `actix-web`): what the server did. One request is one count, whatever its end: a response, an
 //!   error of any layer, a panic, a dropped future, a body that nobody read to its end. Recorded into cells of the
-//!   worker, without a lock, an allocation or a cache line that another worker writes, and summed when scraped. `Config` has
+//!   worker, without a lock, an allocation or a cache line that another worker writes, and summed when scraped. [`Config`] has
 //!   its options. No traffic can make more than a documented number of series.
 //! - [`ExternalMetrics`]: what a prober found, per target; an [`Outcome`] per run.
 //! - [`ProcessMetrics`], [`BuildInfo`]: the process.
-//! - `scrape` (feature `actix-web`): the route `/metrics`.
+//! - [`scrape`] (feature `actix-web`): the route `/metrics`.
 //!
 //! # What it promises
 //!
@@ -42,7 +40,12 @@
 //!
 //! # Features
 //!
-//! `actix-web` (off by default): all that needs actix-web (4.18 or a later 4). Without it the crate depends on prometheus alone.
+//! `actix-web` (off by default): all that needs actix-web (4.18 or a later 4). Without it the crate depends on prometheus
+//! alone.
+//!
+#![cfg_attr(not(feature = "actix-web"), doc = "[`HttpMetrics`]: #features")]
+#![cfg_attr(not(feature = "actix-web"), doc = "[`Config`]: #features")]
+#![cfg_attr(not(feature = "actix-web"), doc = "[`scrape`]: #features")]
 
 #[cfg(feature = "actix-web")]
 mod actix;

@@ -21,8 +21,10 @@ static FAMILIES: [Family; 8] = [
     Family::gauge("process_threads", "Number of OS threads in the process.", &[]),
 ];
 
-/// `process_*`, as Prometheus client libraries define them: CPU seconds (with fractions), descriptors, memory, start, threads.
-/// Read when scraped; what the system does not tell is absent.
+/// `process_*`, as Prometheus client libraries define them.
+///
+/// CPU seconds (with fractions), descriptors, memory, start, threads. Read when scraped; what the system does not tell is
+/// absent.
 ///
 /// ```
 /// use metrics_core::{ProcessMetrics, prometheus::Registry};

@@ -72,9 +72,10 @@ pub enum StatusLabel {
     Class,
 }
 
-/// What the duration histogram does with exchanges that last as long as somebody listens: upgraded connections (101),
-/// `text/event-stream`, and any other body whose length is not known when it begins, unless that is the work of a
-/// content encoding.
+/// What the duration histogram does with exchanges that last as long as somebody listens.
+///
+/// These are upgraded connections (101), `text/event-stream`, and any other body whose length is not known when it begins,
+/// unless that is the work of a content encoding.
 ///
 /// ```
 /// use metrics_core::{Config, LongLived};
