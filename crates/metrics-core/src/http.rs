@@ -7,6 +7,7 @@
 mod config;
 mod record;
 mod routes;
+mod table;
 mod tally;
 mod worker;
 
@@ -21,8 +22,9 @@ use prometheus::Registry;
 use crate::family::{Family, Value, families};
 use crate::source::{self, RegisterError, Snapshot, Source};
 use crate::vocab::{AbortCause, Method};
+use table::{Row, Shared};
 use tally::Code;
-use worker::{Row, Shared};
+use worker::Worker;
 
 /// The label `path` of a request that no route matched. No pattern can be this word, since patterns begin with `/`.
 const UNMATCHED: &str = "unmatched";
@@ -135,7 +137,7 @@ impl HttpMetrics {
 
     /// A layer whose requests the calling thread counts.
     pub(crate) fn layer(&self) -> Rc<Layer> {
-        Rc::new(Layer::new(self.0.worker()))
+        Rc::new(Layer::new(Worker::of(&self.0)))
     }
 }
 
