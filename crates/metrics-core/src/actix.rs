@@ -136,11 +136,8 @@ where
                 // actix-web turns it into a response after the last middleware, which is where it would be complete.
                 if let Some(record) = record {
                     let response = error.error_response();
-                    let (status, size) = (response.status(), response.body().size());
-                    record.responding(status, size);
-                    if let BodySize::Sized(bytes) = size
-                        && !body::is_bodiless(record.method(), status, size)
-                    {
+                    let size = response.body().size();
+                    if let (true, BodySize::Sized(bytes)) = (record.responding(response.status(), size), size) {
                         record.sent(usize::try_from(bytes).unwrap_or(usize::MAX));
                     }
                     record.complete();

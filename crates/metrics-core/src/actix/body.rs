@@ -9,12 +9,11 @@ use std::task::{Context, Poll, ready};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Payload, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::header;
 use actix_web::web::Bytes;
 use futures::Stream;
 
 use crate::http::Record;
-use crate::vocab::Method;
 
 pin_project_lite::pin_project! {
     /// The body of a response of a [`CountedService`](crate::CountedService): the body that it would have been, and the
@@ -34,22 +33,14 @@ impl<B> CountedBody<B> {
 
 /// Tells the record of a response that has begun, and ends it where no body will be read.
 pub(super) fn respond<B: MessageBody>(record: Record, response: &ServiceResponse<B>) -> Option<Record> {
-    let (status, size) = (response.status(), response.response().body().size());
-    record.responding(status, size);
-    let route = record.layer().routes.taken(record.method(), response.request(), status);
-    record.routed(route, is_long_lived(response, size));
-    if is_bodiless(record.method(), status, size) {
+    let size = response.response().body().size();
+    let sends = record.responding(response.status(), size);
+    record.routed(response.request(), is_long_lived(response, size));
+    if !sends {
         record.complete();
         return None;
     }
     Some(record)
-}
-
-/// Whether the dispatcher sends no body, whether or not it polls the one that there is.
-pub(super) fn is_bodiless(method: Method, status: StatusCode, size: BodySize) -> bool {
-    method == Method::Head
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-        || matches!(size, BodySize::None | BodySize::Sized(0))
 }
 
 /// Whether an exchange lasts as long as somebody listens; see [`LongLived`](crate::LongLived).

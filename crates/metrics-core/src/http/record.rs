@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Instant;
 
+use actix_web::HttpRequest;
 use actix_web::body::BodySize;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
@@ -46,7 +47,7 @@ struct State {
     path: String,
     request_bytes: RequestBytes,
     /// Of the response, once there is one.
-    status: u16,
+    status: StatusCode,
     response_bytes: u64,
     /// What its body announced.
     response_size: BodySize,
@@ -62,7 +63,7 @@ impl State {
             route: None,
             path,
             request_bytes,
-            status: 0,
+            status: StatusCode::OK,
             response_bytes: 0,
             response_size: BodySize::None,
             long_lived: false,
@@ -102,29 +103,28 @@ impl Record {
     }
 
     #[inline]
-    pub(crate) fn method(&self) -> Method {
-        self.state().method
-    }
-
-    #[inline]
     pub(crate) fn layer(&self) -> &Layer {
         &self.layer
     }
 
-    /// The response has begun, with a body of this size.
+    /// The response has begun, with a body of this size. Whether any of it will be sent: of the others the dispatcher sends
+    /// none, and polls them or not as it likes.
     #[inline]
-    pub(crate) fn responding(&self, status: StatusCode, size: BodySize) {
+    pub(crate) fn responding(&self, status: StatusCode, size: BodySize) -> bool {
         let mut state = self.state();
-        state.status = status.as_u16();
+        state.status = status;
         state.response_size = size;
         state.end = End::Responding;
+        !(state.method == Method::Head
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+            || matches!(size, BodySize::None | BodySize::Sized(0)))
     }
 
-    /// The route of the request, and whether it lasts as long as somebody listens.
+    /// The request as it was routed, and whether its exchange lasts as long as somebody listens.
     #[inline]
-    pub(crate) fn routed(&self, route: RouteId, long_lived: bool) {
+    pub(crate) fn routed(&self, request: &HttpRequest, long_lived: bool) {
         let mut state = self.state();
-        state.route = Some(route);
+        state.route = Some(self.layer.routes.taken(state.method, request, state.status));
         state.long_lived = long_lived;
     }
 
@@ -170,7 +170,7 @@ impl Drop for Record {
             long_lived: state.long_lived,
             response_time: (state.end != End::Pending).then(|| worker.unix_time(now)),
             end: match state.end {
-                End::Complete => Ok(worker.code(state.status)),
+                End::Complete => Ok(worker.code(state.status.as_u16())),
                 _ if std::thread::panicking() => Err(AbortCause::Panic),
                 End::Pending => Err(AbortCause::Dropped),
                 End::Responding => Err(AbortCause::Incomplete),

@@ -62,6 +62,7 @@ impl Cells {
         }
     }
 
+    #[inline]
     pub(super) fn count(&self, scheme: &Scheme, exchange: &Exchange) {
         if scheme.long_lived == LongLived::Observe || !exchange.long_lived {
             self.duration.observe(&scheme.duration, exchange.nanoseconds);

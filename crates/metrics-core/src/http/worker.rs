@@ -125,6 +125,7 @@ impl Worker {
     }
 
     /// Counts a request that has begun and ended.
+    #[inline]
     pub(super) fn end(&self, method: Method, route: RouteId, exchange: &Exchange) {
         let route = &mut self.routes.borrow_mut()[route.0];
         if !route.excluded {
@@ -136,6 +137,7 @@ impl Worker {
     }
 
     /// The code that a status is counted under.
+    #[inline]
     pub(super) fn code(&self, status: u16) -> Code {
         let Some(known) = self.codes.get(usize::from(status.wrapping_sub(100))) else { return Code::OTHER };
         known.get().unwrap_or_else(|| {
@@ -146,6 +148,7 @@ impl Worker {
     }
 
     /// Unix time of a moment that has just passed.
+    #[inline]
     pub(super) fn unix_time(&self, now: Instant) -> f64 {
         let (then, unix) = self.clock.get();
         let age = now.duration_since(then);
