@@ -73,8 +73,7 @@ impl Method {
 
     /// The member for a method as it is spelled. Methods are case-sensitive (RFC 9110, section 9.1): `get` is [`Method::Other`].
     pub(crate) fn from_token(token: &str) -> Self {
-        let known = Self::ALL.iter().filter(|method| **method != Self::Other);
-        known.copied().find(|method| method.as_str() == token).unwrap_or(Self::Other)
+        actix_web::http::Method::from_bytes(token.as_bytes()).map_or(Self::Other, |method| Self::of(&method))
     }
 }
 
@@ -211,8 +210,9 @@ mod tests {
     #[cfg(feature = "actix-web")]
     #[test]
     fn l9_methods_are_case_sensitive_and_unknown_ones_fold() {
-        assert_eq!(Method::from_token("GET"), Method::Get);
-        assert_eq!(Method::from_token("PATCH"), Method::Patch);
+        for method in Method::ALL {
+            assert_eq!(Method::from_token(method.as_str()), *method);
+        }
         for token in ["get", "Get", "FOOBAR", "", "other", "PROPFIND"] {
             assert_eq!(Method::from_token(token), Method::Other, "{token}");
         }

@@ -169,8 +169,8 @@ fn table(measured: &Measured) -> Result<String> {
     let (ours, none) = (measured.share(OURS)?, measured.share(NONE)?);
     writeln!(
         table,
-        "\nAll figures, the ratios too, are medians over the quieter half of {PROCESSES} processes. Two threads that record into the same \
-         metrics each reach {ours:.2} of what one reaches alone; without a middleware {none:.2}."
+        "\nTimes and ratios are medians over the quieter half of {PROCESSES} processes. Two threads that record into the \
+         same metrics each reach {ours:.2} of what one reaches alone; without a middleware {none:.2}."
     )?;
     Ok(table)
 }

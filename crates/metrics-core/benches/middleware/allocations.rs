@@ -1,35 +1,21 @@
 //! Allocations per request in steady state, over the bare app's: `allocations CASE CONTENDER COUNT` a line.
 
+mod allocator;
 mod contenders;
 mod nothing;
 
-use std::alloc::System;
-
-use contenders::{Case, Contender, cases};
+use allocator::{REQUESTS, allocations};
+use contenders::{Contender, cases};
 use metrics_core::HttpMetrics;
 use metrics_core::prometheus::Registry;
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-const REQUESTS: usize = 1000;
 
 fn main() {
     let metrics = HttpMetrics::register(&Registry::new()).expect("a new registry has all names free");
     let contenders = Contender::all(&metrics);
     for case in &cases() {
-        let [none, others @ ..] = contenders.each_ref().map(|contender| allocations(contender, case));
-        for (contender, count) in contenders[1..].iter().zip(others) {
-            println!("allocations {} {} {:.2}", case.name, contender.name, count - none);
+        let counts = contenders.each_ref().map(|contender| allocations(contender, case) as f64 / REQUESTS as f64);
+        for (contender, count) in contenders.iter().zip(counts).skip(1) {
+            println!("allocations {} {} {:.2}", case.name, contender.name, count - counts[0]);
         }
     }
-}
-
-fn allocations(contender: &Contender, case: &Case) -> f64 {
-    contender.answer(case, REQUESTS); // pools and tables fill
-    let region = Region::new(ALLOCATOR);
-    contender.answer(case, REQUESTS);
-    let change = region.change();
-    (change.allocations + change.reallocations) as f64 / REQUESTS as f64
 }

@@ -1,8 +1,9 @@
 //! What a request costs in each middleware over the bare app, in time; and what a second thread costs.
 //!
 //! A shared machine drifts by more than a middleware costs. So all contenders answer a short block of requests in each
-//! of many rounds, each time in another order, and only differences within a round count. Their median and quartiles
-//! are printed, in ns a request: `time CASE CONTENDER MEDIAN LOW HIGH`.
+//! of many rounds, each time in another order, and only differences within a round count, in the quieter half of the
+//! rounds. Their median and quartiles are printed, in ns a request: `time CASE CONTENDER MEDIAN LOW HIGH`; those of the
+//! bare app itself as `none`.
 //!
 //! `threads CASE CONTENDER MEDIAN LOW HIGH`: the throughput of a thread beside another one that records into the same
 //! metrics, as a share of what it reaches alone. The bare app's share is what the machine itself loses.

@@ -18,7 +18,7 @@ use crate::vocab::{AbortCause, Method};
 /// The middleware around one app, scope or resource on one worker: what its records have in common.
 pub(crate) struct Layer {
     pub(crate) worker: Rc<Worker>,
-    pub(crate) routes: Routes,
+    routes: Routes,
     open: RefCell<Open>,
 }
 
@@ -56,13 +56,14 @@ struct State {
 }
 
 impl State {
-    fn new(method: Method, path: String, request_bytes: RequestBytes) -> Self {
+    /// A place that no request has had yet.
+    fn unused() -> Self {
         Self {
             start: Instant::now(),
-            method,
+            method: Method::Other,
             route: None,
-            path,
-            request_bytes,
+            path: String::new(),
+            request_bytes: RequestBytes::Announced(0),
             status: StatusCode::OK,
             response_bytes: 0,
             response_size: BodySize::None,
@@ -199,7 +200,7 @@ impl Open {
     #[inline]
     fn begin(&mut self, method: Method, path: &str, request_bytes: RequestBytes) -> usize {
         let at = self.free.pop().unwrap_or_else(|| {
-            self.states.push(State::new(method, String::new(), RequestBytes::Announced(0)));
+            self.states.push(State::unused());
             self.states.len() - 1
         });
         // Field by field: a whole state would be put together elsewhere and then copied here.

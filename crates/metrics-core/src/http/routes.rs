@@ -19,7 +19,7 @@ use super::worker::{RouteId, Worker};
 use crate::vocab::Method;
 
 /// The routes of one app on one worker, as far as requests have shown them.
-pub(crate) struct Routes {
+pub(super) struct Routes {
     worker: Rc<Worker>,
     /// By method, then by what the match looks like. Nothing of it is a client's text, so the hasher need not be safe
     /// against one who would choose it, and the number of entries is that of the app's patterns.
@@ -50,7 +50,7 @@ impl Routes {
 
     /// The route that a request took, after it was routed.
     #[inline]
-    pub(crate) fn taken(&self, method: Method, request: &HttpRequest, status: StatusCode) -> RouteId {
+    pub(super) fn taken(&self, method: Method, request: &HttpRequest, status: StatusCode) -> RouteId {
         let info = request.match_info();
         let (path, rest) = (info.as_str(), info.unprocessed());
         // A scope took it, or a service that takes whatever begins like this, or nothing did.

@@ -17,6 +17,7 @@ use metrics_core::prometheus::Registry;
 use metrics_core::{Config, ConfigError, HttpMetrics, LongLived, RegisterError, StatusLabel};
 
 use crate::scrape::{HISTOGRAMS, Scrape, registered};
+use crate::wire::ask;
 
 fn configured(config: &Config) -> (Registry, HttpMetrics) {
     let registry = Registry::new();
@@ -45,10 +46,10 @@ async fn l12_label_sets_beyond_the_cap_fold_into_one_path_and_are_counted() {
     let app = init_service(app.wrap(http)).await;
     for _ in 0..2 {
         for uri in (0..6).map(|i| format!("/r{i}")) {
-            read(call_service(&app, TestRequest::get().uri(&uri).to_request()).await).await;
+            ask(&app, TestRequest::get().uri(&uri)).await;
         }
-        read(call_service(&app, TestRequest::post().uri("/r0").to_request()).await).await;
-        read(call_service(&app, TestRequest::get().uri("/nothing").to_request()).await).await;
+        ask(&app, TestRequest::post().uri("/r0")).await;
+        ask(&app, TestRequest::get().uri("/nothing")).await;
     }
     let scrape = Scrape::of(&registry);
     scrape.at_rest(16).unwrap();
@@ -70,7 +71,7 @@ async fn l12_many_workers_have_one_cap() {
     for worker in 0..4 {
         let app = App::new().route(&format!("/r{worker}"), web::to(HttpResponse::Ok));
         let app = init_service(app.wrap(http.clone())).await;
-        read(call_service(&app, TestRequest::get().uri(&format!("/r{worker}")).to_request()).await).await;
+        ask(&app, TestRequest::get().uri(&format!("/r{worker}"))).await;
     }
     let scrape = Scrape::of(&registry);
     scrape.at_rest(4).unwrap();
@@ -245,7 +246,7 @@ async fn a_namespace_and_constant_labels_are_on_every_series_and_nowhere_else() 
     };
     let (registry, http) = configured(&config);
     let app = init_service(App::new().route("/", web::get().to(|| async { "1" })).wrap(http)).await;
-    read(call_service(&app, TestRequest::get().to_request()).await).await;
+    ask(&app, TestRequest::get()).await;
     let scrape = Scrape::of(&registry);
     assert!(!scrape.samples.is_empty());
     for sample in &scrape.samples {
@@ -266,7 +267,7 @@ async fn r2_two_sets_that_differ_in_a_constant_label_share_a_registry() {
         let app = App::new().route("/", web::to(HttpResponse::Ok)).wrap(set(server).unwrap());
         let app = init_service(app).await;
         for _ in 0..requests {
-            read(call_service(&app, TestRequest::get().to_request()).await).await;
+            ask(&app, TestRequest::get()).await;
         }
     }
     assert!(matches!(set("admin"), Err(RegisterError::AlreadyRegistered { .. })));
@@ -286,7 +287,7 @@ async fn buckets_are_as_configured() {
     let (registry, http) = configured(&config);
     let app = init_service(App::new().route("/", web::post().to(|body: Bytes| ready(body))).wrap(http)).await;
     for body in ["", "1234", "12345"] {
-        read(call_service(&app, TestRequest::post().set_payload(body).to_request()).await).await;
+        ask(&app, TestRequest::post().set_payload(body)).await;
     }
     let scrape = Scrape::of(&registry);
     scrape.at_rest(3).unwrap();
@@ -311,7 +312,7 @@ async fn excluded_routes_leave_no_trace() {
         .wrap(http);
     let app = init_service(app).await;
     for path in ["/health", "/items/1", "/items/health", "/nothing", "/items"] {
-        read(call_service(&app, TestRequest::get().uri(path).to_request()).await).await;
+        ask(&app, TestRequest::get().uri(path)).await;
     }
     let scrape = Scrape::of(&registry);
     scrape.at_rest(1).unwrap();
@@ -336,7 +337,7 @@ async fn r7_what_is_known_is_there_at_0_before_the_first_request() {
     }
     assert_eq!(scrape.named("http_response_time_seconds").count(), 0, "never a made-up time");
     let app = init_service(App::new().route("/items/{id}", web::get().to(HttpResponse::Ok)).wrap(http)).await;
-    read(call_service(&app, TestRequest::get().uri("/items/1").to_request()).await).await;
+    ask(&app, TestRequest::get().uri("/items/1")).await;
     let after = Scrape::of(&registry);
     assert_eq!(after.value("http_requests_total", &[("method", "GET"), ("path", "/items/{id}")]), Some(1.0));
 }
@@ -371,7 +372,7 @@ async fn v7_long_lived_exchanges_are_skipped_only_where_asked_and_only_in_the_du
             [("/events", 0), ("/download", 0), ("/upgrade", 0), ("/page", 1), ("/gzip/page", 1), ("/gzip/events", 0)];
         for (path, counted) in paths {
             let request = TestRequest::get().uri(path).insert_header((header::ACCEPT_ENCODING, "gzip"));
-            read(call_service(&app, request.to_request()).await).await;
+            ask(&app, request).await;
             let scrape = Scrape::of(&registry);
             let labels = [("method", "GET"), ("path", path)];
             let expected = if skipped { f64::from(counted) } else { 1.0 };
@@ -412,7 +413,7 @@ async fn r5_wrapped_around_the_app_twice_and_around_a_scope_counts_once() {
     let panics = async { drop(call_service(&app, TestRequest::get().uri("/s/panic").to_request()).await) };
     assert!(futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(panics)).await.is_err());
     // After the panic as before it.
-    read(call_service(&app, TestRequest::get().uri("/s/ok").to_request()).await).await;
+    ask(&app, TestRequest::get().uri("/s/ok")).await;
     let scrape = Scrape::of(&registry);
     scrape.at_rest(8).unwrap();
     assert_eq!(scrape.value("http_requests_total", &[("method", "GET"), ("path", "/s/ok")]), Some(2.0));
@@ -424,10 +425,10 @@ async fn r5_memory_that_is_used_again_hides_no_request() {
     let (registry, http) = registered();
     let app = || init_service(App::new().route("/", web::to(HttpResponse::Ok)).wrap(http.clone()));
     let (first, second) = (app().await, app().await);
-    read(call_service(&second, TestRequest::get().to_request()).await).await;
-    read(call_service(&first, TestRequest::get().to_request()).await).await;
+    ask(&second, TestRequest::get()).await;
+    ask(&first, TestRequest::get()).await;
     drop(first);
-    read(call_service(&second, TestRequest::get().to_request()).await).await;
+    ask(&second, TestRequest::get()).await;
     Scrape::of(&registry).at_rest(3).unwrap();
 }
 
@@ -438,7 +439,7 @@ async fn r5_around_a_scope_alone_counts_the_scope() {
     let scope = web::scope("/s").route("/{x}", web::get().to(HttpResponse::Ok)).wrap(http);
     let app = init_service(App::new().service(scope)).await;
     for path in ["/s/1", "/s/2", "/outside"] {
-        read(call_service(&app, TestRequest::get().uri(path).to_request()).await).await;
+        ask(&app, TestRequest::get().uri(path)).await;
     }
     let scrape = Scrape::of(&registry);
     scrape.at_rest(2).unwrap();

@@ -13,7 +13,7 @@ use actix_web::body::{MessageBody, to_bytes};
 use actix_web::dev::{Payload, ServerHandle, Service, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::http::{Method, StatusCode};
-use actix_web::test::TestRequest;
+use actix_web::test::{TestRequest, call_service};
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpServer};
 use futures::FutureExt;
@@ -86,6 +86,15 @@ where
     let exchange = AssertUnwindSafe(in_time(call(service, request, n, case, &mut seen))).catch_unwind().await;
     exchange.unwrap_or(Ok(()))?;
     Ok(seen)
+}
+
+/// One request that gets a response, read to its end.
+pub(crate) async fn ask<S, B>(service: &S, request: TestRequest)
+where
+    S: Service<Incoming, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    let _ = to_bytes(call_service(service, request.to_request()).await.into_body()).await;
 }
 
 fn incoming(request: &Request, n: u64) -> Incoming {
