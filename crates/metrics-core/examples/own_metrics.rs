@@ -10,7 +10,7 @@
 use actix_web::{App, HttpResponse, HttpServer, web};
 // The prometheus crate by way of metrics-core: another version of it would have another kind of registry.
 use metrics_core::prometheus::{IntCounter, Registry};
-use metrics_core::{Config, HttpMetrics, ProcessMetrics, StatusLabel, scrape};
+use metrics_core::{Config, HttpMetrics, MetricsHandler, ProcessMetrics, StatusLabel};
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,13 +30,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..Config::default()
     };
     let http = HttpMetrics::register_with(&registry, &config)?;
+    let metrics = MetricsHandler::register(&registry)?;
 
     let app = move || {
         App::new()
             .app_data(web::Data::new(orders.clone()))
             .route("/orders", web::post().to(order))
             .route("/healthz", web::get().to(HttpResponse::Ok))
-            .service(scrape(&registry))
+            .service(metrics.clone())
             .wrap(http.clone())
     };
     let server = HttpServer::new(app).bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:8080"))?;

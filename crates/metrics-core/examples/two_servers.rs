@@ -8,17 +8,18 @@
 //! ```
 
 use actix_web::{App, HttpServer, web};
-use metrics_core::{Config, HttpMetrics, RegisterError, prometheus::Registry, scrape};
+use metrics_core::{Config, HttpMetrics, MetricsHandler, RegisterError, prometheus::Registry};
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut addresses = std::env::args().skip(1);
     let registry = Registry::new();
     let (public_http, admin_http) = (metrics_of("public", &registry)?, metrics_of("admin", &registry)?);
+    let metrics = MetricsHandler::register(&registry)?;
 
     let app = move || App::new().route("/", web::get().to(|| async { "Hello!" })).wrap(public_http.clone());
     let public = HttpServer::new(app).bind(addresses.next().as_deref().unwrap_or("127.0.0.1:8080"))?;
-    let app = move || App::new().service(scrape(&registry)).wrap(admin_http.clone());
+    let app = move || App::new().service(metrics.clone()).wrap(admin_http.clone());
     let admin = HttpServer::new(app).workers(1).bind(addresses.next().as_deref().unwrap_or("127.0.0.1:8081"))?;
 
     println!("http://{}/", public.addrs()[0]);

@@ -4,10 +4,10 @@
 //! and no cache line that another worker writes. A scrape reads the cells of all workers and adds them up.
 //! A cell with two writers would lose counts: a worker (http/worker.rs) is `!Send` and hands out no cell.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU64, fence};
 
-use crate::histogram::{Buckets, HistogramTotal};
+use crate::histogram::{Buckets, HistogramTotal, native};
 
 /// A count.
 #[derive(Debug, Default)]
@@ -47,23 +47,40 @@ impl Number {
 #[derive(Debug)]
 pub(crate) struct HistogramCells {
     buckets: Box<[Count]>,
+    /// Empty where there is no native histogram.
+    native: Box<[Count]>,
     /// In whole units. Not an integer, which ten thousand requests at a time would fill with nanoseconds in three weeks.
     sum: Number,
 }
 
 impl HistogramCells {
     pub(crate) fn new(buckets: &Buckets) -> Self {
-        Self { buckets: (0..buckets.count()).map(|_| Count::default()).collect(), sum: Number::default() }
+        let counts = |count| (0..count).map(|_| Count::default()).collect();
+        Self { buckets: counts(buckets.count()), native: counts(buckets.native_count()), sum: Number::default() }
     }
 
     pub(crate) fn observe(&self, buckets: &Buckets, value: u64) {
+        if !self.native.is_empty() {
+            self.native[native::of(value)].add(1);
+            // Who sees an observation below sees it here too, so that no bucket is ever above the count of all.
+            fence(Release);
+        }
         self.buckets[buckets.of(value)].add(1);
         self.sum.set(self.sum.get() + value as f64);
     }
 
+    /// Number of observations.
+    pub(crate) fn count(&self) -> u64 {
+        self.buckets.iter().map(Count::get).sum()
+    }
+
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole and not negative, being a sum of integers
     pub(crate) fn add_to(&self, total: &mut HistogramTotal) {
+        // In the reverse order of their writing.
         for (total, cell) in total.buckets.iter_mut().zip(&self.buckets) {
+            *total += cell.get();
+        }
+        for (total, cell) in total.native.iter_mut().zip(&self.native) {
             *total += cell.get();
         }
         total.sum += self.sum.get() as u128;

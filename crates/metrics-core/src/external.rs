@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 use prometheus::Registry;
 
 use crate::family::{Family, Value, families};
-use crate::histogram::{DURATION as BUCKETS, HistogramTotal, nanoseconds};
-use crate::source::{self, RegisterError, Snapshot, Source};
+use crate::histogram::{Buckets, DURATION_BOUNDS, HistogramTotal, nanoseconds};
+use crate::register::{RegisterError, register};
+use crate::source::{Snapshot, Source};
 use crate::unix_seconds;
 use crate::vocab::{MissCause, Phase, Reason};
 
@@ -86,6 +87,23 @@ pub struct Outcome {
     pub body_bytes: Option<u64>,
 }
 
+/// How external access is counted, where the defaults do not fit.
+///
+/// ```
+/// use metrics_core::{ExternalConfig, ExternalMetrics, prometheus::Registry};
+///
+/// let config = ExternalConfig { native_histograms: true };
+/// let external = ExternalMetrics::register_with(&Registry::new(), &config)?;
+/// # let _ = external;
+/// # Ok::<(), metrics_core::RegisterError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExternalConfig {
+    /// Whether `external_access_run_duration_seconds` is a native histogram too, as
+    /// [`Config::native_histograms`](crate::Config::native_histograms) says of requests. Default: it is not.
+    pub native_histograms: bool,
+}
+
 /// The external-access metrics of a program. Clones share their series.
 ///
 /// ```
@@ -102,8 +120,19 @@ pub struct Outcome {
 #[derive(Clone)]
 pub struct ExternalMetrics(Arc<Targets>);
 
-#[derive(Default)]
-struct Targets(RwLock<Vec<Arc<Target>>>);
+struct Targets {
+    buckets: Arc<ExternalBuckets>,
+    /// The first one is the primary. Who reads them keeps the list that he began with.
+    list: RwLock<Arc<Vec<Arc<Target>>>>,
+}
+
+/// The buckets of all targets.
+struct ExternalBuckets {
+    /// Of runs.
+    run: Buckets,
+    /// Of parts of runs.
+    part: Buckets,
+}
 
 impl ExternalMetrics {
     /// Registers the families of external-access metrics in `registry`.
@@ -112,21 +141,32 @@ impl ExternalMetrics {
     /// [`RegisterError`] if one of the names is taken, or if the registry has a prefix or common labels. The registry
     /// is then as it was.
     pub fn register(registry: &Registry) -> Result<Self, RegisterError> {
-        let targets = Arc::new(Targets::default());
-        source::register(registry, targets.clone())?;
+        Self::register_with(registry, &ExternalConfig::default())
+    }
+
+    /// Registers the families of external-access metrics in `registry`, as `config` has them.
+    ///
+    /// # Errors
+    /// [`RegisterError`] as above.
+    pub fn register_with(registry: &Registry, config: &ExternalConfig) -> Result<Self, RegisterError> {
+        let buckets = || Buckets::seconds(&DURATION_BOUNDS);
+        let buckets = ExternalBuckets { run: buckets().with_native(config.native_histograms), part: buckets() };
+        let targets = Arc::new(Targets { buckets: Arc::new(buckets), list: RwLock::default() });
+        register(registry, targets.clone())?;
         Ok(Self(targets))
     }
 
     /// Adds a target, asked every `interval`; `name` becomes the label `target`. The first one added is the primary.
     /// A name that is there already gives the target that has it.
     pub fn target(&self, name: &str, interval: Duration) -> Arc<Target> {
-        let mut targets = self.0.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(target) = targets.iter().find(|target| target.name == name) {
+        let mut list = self.0.list.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(target) = list.iter().find(|target| target.name == name) {
             return target.clone();
         }
-        let primary = targets.is_empty();
-        let target = Arc::new(Target { name: name.to_owned(), interval, primary, counts: Mutex::default() });
-        targets.push(target.clone());
+        let buckets = self.0.buckets.clone();
+        let target =
+            Arc::new(Target { name: name.to_owned(), interval, counts: Mutex::new(Counts::new(&buckets)), buckets });
+        Arc::make_mut(&mut list).push(target.clone());
         target
     }
 }
@@ -149,7 +189,7 @@ impl ExternalMetrics {
 pub struct Target {
     name: String,
     interval: Duration,
-    primary: bool,
+    buckets: Arc<ExternalBuckets>,
     counts: Mutex<Counts>,
 }
 
@@ -165,16 +205,15 @@ struct Counts {
     last_success: Option<SystemTime>,
 }
 
-impl Default for Counts {
-    fn default() -> Self {
-        let histogram = || HistogramTotal::new(&BUCKETS);
+impl Counts {
+    fn new(buckets: &ExternalBuckets) -> Self {
         Self {
             runs: 0,
             failures: [0; Reason::ALL.len()],
             missed: Default::default(),
-            head: histogram(),
-            run: histogram(),
-            phases: std::array::from_fn(|_| histogram()),
+            head: HistogramTotal::new(&buckets.part),
+            run: HistogramTotal::new(&buckets.run),
+            phases: std::array::from_fn(|_| HistogramTotal::new(&buckets.part)),
             last: None,
             last_success: None,
         }
@@ -191,12 +230,12 @@ impl Target {
             None => counts.last_success = Some(outcome.at),
         }
         if let Some(head) = outcome.head {
-            counts.head.observe(&BUCKETS, nanoseconds(head));
+            counts.head.observe(&self.buckets.part, nanoseconds(head));
         }
-        counts.run.observe(&BUCKETS, nanoseconds(outcome.total));
+        counts.run.observe(&self.buckets.run, nanoseconds(outcome.total));
         for (histogram, phase) in counts.phases.iter_mut().zip(outcome.phases) {
             if let Some(phase) = phase {
-                histogram.observe(&BUCKETS, nanoseconds(phase));
+                histogram.observe(&self.buckets.part, nanoseconds(phase));
             }
         }
         counts.last = Some(outcome.clone());
@@ -211,11 +250,12 @@ impl Target {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self, family: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
+    /// The series of one family; of the phases, those of number `part`.
+    fn read(&self, family: usize, part: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
         let counts = self.counts();
         let name = self.name.as_str();
         match family {
-            DURATION => series(&[], counts.head.value(&BUCKETS)),
+            DURATION => series(&[], counts.head.value(&self.buckets.part)),
             // The one sentinel of the contract: the article's program leaves the last 200 standing through an outage.
             LAST_STATUS => {
                 let status = counts.last.as_ref().and_then(|last| last.status);
@@ -227,11 +267,9 @@ impl Target {
                     series(&[name, reason.as_str()], Value::Counter(count as f64));
                 }
             }
-            RUN_DURATION => series(&[name], counts.run.value(&BUCKETS)),
+            RUN_DURATION => series(&[name], counts.run.value(&self.buckets.run)),
             PHASE_DURATION => {
-                for (phase, histogram) in Phase::ALL.iter().zip(&counts.phases) {
-                    series(&[name, phase.as_str()], histogram.value(&BUCKETS));
-                }
+                series(&[name, Phase::ALL[part].as_str()], counts.phases[part].value(&self.buckets.part));
             }
             MISSED => {
                 for (cause, count) in MissCause::ALL.iter().zip(counts.missed) {
@@ -250,7 +288,7 @@ impl Target {
     fn gauge(&self, family: usize, counts: &Counts) -> Option<f64> {
         let last = counts.last.as_ref();
         match family {
-            PRIMARY => self.primary.then_some(1.0),
+            PRIMARY => Some(1.0),
             UP => Some(f64::from(last?.reason.is_none())),
             TARGET_LAST_STATUS => Some(last?.status?.into()),
             LAST_RUN => Some(unix_seconds(last?.at)),
@@ -268,24 +306,37 @@ impl Source for Targets {
         &FAMILIES
     }
 
-    fn snapshot(&self) -> Box<dyn Snapshot + '_> {
-        Box::new(TargetsSnapshot(self.0.read().unwrap_or_else(PoisonError::into_inner).clone()))
+    fn snapshot(self: Arc<Self>) -> Arc<dyn Snapshot> {
+        Arc::new(TargetsSnapshot(self.list.read().unwrap_or_else(PoisonError::into_inner).clone()))
+    }
+
+    fn has_native_histograms(&self) -> bool {
+        self.buckets.run.native_count() > 0
     }
 }
 
 /// The targets there were; a target's numbers are read under its own lock.
-struct TargetsSnapshot(Vec<Arc<Target>>);
+struct TargetsSnapshot(Arc<Vec<Arc<Target>>>);
+
+impl TargetsSnapshot {
+    /// Children of a family per target. A child is written without a pause, so it has to be small.
+    fn parts(family: usize) -> usize {
+        if family == PHASE_DURATION { Phase::ALL.len() } else { 1 }
+    }
+}
 
 impl Snapshot for TargetsSnapshot {
-    fn children(&self, _: usize) -> usize {
-        self.0.len()
+    fn children(&self, family: usize) -> usize {
+        let targets = match family {
+            // About the primary target only.
+            DURATION | LAST_STATUS | PRIMARY => self.0.len().min(1),
+            _ => self.0.len(),
+        };
+        targets * Self::parts(family)
     }
 
     fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
-        let target = &self.0[child];
-        // The two without a label can be about one target only.
-        if target.primary || !matches!(family, DURATION | LAST_STATUS) {
-            target.read(family, series);
-        }
+        let parts = Self::parts(family);
+        self.0[child / parts].read(family, child % parts, series);
     }
 }

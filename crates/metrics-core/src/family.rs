@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Gauge,
     /// Counts of observations by size.
     Histogram,
+    /// Quantiles that the program itself has worked out; none of ours is one.
+    Summary,
 }
 
 impl Family {
@@ -74,5 +76,23 @@ pub(crate) enum Value<'a> {
         buckets: &'a [u64],
         /// Sum of the observed values.
         sum: f64,
+        /// The same observations by the buckets of [`native`](crate::histogram::native), where it has them.
+        native: Option<&'a [u64]>,
     },
+    /// Of a summary.
+    Summary {
+        /// Quantiles (0 to 1) and their values.
+        quantiles: &'a [(f64, f64)],
+        /// Number of observations.
+        count: u64,
+        /// Sum of the observed values.
+        sum: f64,
+    },
+}
+
+/// Whether a name of metrics (which may have a `:`) or of a label (which may not) is legal in every version of Prometheus.
+#[cfg(feature = "actix-web")]
+pub(crate) fn is_name(name: &str, more: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || more.contains(c);
+    name.chars().all(legal) && name.starts_with(|c: char| !c.is_ascii_digit())
 }

@@ -3,16 +3,14 @@
 //! What is observed is counted in whole units (nanoseconds, bytes), and sums are added up as whole numbers: a sum of
 //! fractions depends on the order of its parts, and one that falls by its last bit is a restart to Prometheus.
 
-use std::sync::LazyLock;
+pub(crate) mod native;
+
 use std::time::Duration;
 
 use crate::family::Value;
 
 /// Upper bounds of duration histograms, in seconds: the default of Prometheus client libraries.
 pub(crate) const DURATION_BOUNDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-
-/// The buckets of duration histograms.
-pub(crate) static DURATION: LazyLock<Buckets> = LazyLock::new(|| Buckets::seconds(&DURATION_BOUNDS));
 
 /// The buckets of a histogram; many histograms share them.
 #[derive(Debug)]
@@ -23,12 +21,19 @@ pub(crate) struct Buckets {
     limits: Box<[u64]>,
     /// How many units make one of what is exposed.
     units: f64,
+    /// Whether there are the buckets of a native histogram besides.
+    native: bool,
 }
 
 impl Buckets {
     /// Of durations, exposed in seconds and observed in nanoseconds.
     pub(crate) fn seconds(bounds: &[f64]) -> Self {
         Self::new(bounds, 1e9)
+    }
+
+    /// With the buckets of a native histogram besides, if so: of durations only.
+    pub(crate) fn with_native(self, native: bool) -> Self {
+        Self { native, ..self }
     }
 
     /// Of sizes in bytes.
@@ -42,12 +47,17 @@ impl Buckets {
     fn new(bounds: &[f64], units: f64) -> Self {
         // A bound that falls short of a whole unit by nothing but rounding is meant to be that unit.
         let limit = |bound: &f64| (bound * units * (1.0 + f64::EPSILON)) as u64;
-        Self { bounds: bounds.into(), limits: bounds.iter().map(limit).collect(), units }
+        Self { bounds: bounds.into(), limits: bounds.iter().map(limit).collect(), units, native: false }
     }
 
     /// Number of buckets, that of `+Inf` included.
     pub(crate) fn count(&self) -> usize {
         self.limits.len() + 1
+    }
+
+    /// Number of buckets of the native histogram: none, where there is none.
+    pub(crate) fn native_count(&self) -> usize {
+        if self.native { native::COUNT } else { 0 }
     }
 
     /// The bucket of a value. A linear search: most observations are small, and there are about ten bounds.
@@ -65,21 +75,31 @@ pub(crate) fn nanoseconds(duration: Duration) -> u64 {
 #[derive(Debug, Clone)]
 pub(crate) struct HistogramTotal {
     pub(crate) buckets: Box<[u64]>,
+    /// Empty where there is no native histogram.
+    pub(crate) native: Box<[u64]>,
     pub(crate) sum: u128,
 }
 
 impl HistogramTotal {
     pub(crate) fn new(buckets: &Buckets) -> Self {
-        Self { buckets: vec![0; buckets.count()].into(), sum: 0 }
+        Self { buckets: vec![0; buckets.count()].into(), native: vec![0; buckets.native_count()].into(), sum: 0 }
     }
 
     pub(crate) fn observe(&mut self, buckets: &Buckets, value: u64) {
         self.buckets[buckets.of(value)] += 1;
+        if !self.native.is_empty() {
+            self.native[native::of(value)] += 1;
+        }
         self.sum += u128::from(value);
     }
 
     pub(crate) fn value<'a>(&'a self, buckets: &'a Buckets) -> Value<'a> {
-        Value::Histogram { bounds: &buckets.bounds, buckets: &self.buckets, sum: self.sum as f64 / buckets.units }
+        Value::Histogram {
+            bounds: &buckets.bounds,
+            buckets: &self.buckets,
+            sum: self.sum as f64 / buckets.units,
+            native: (!self.native.is_empty()).then_some(&*self.native),
+        }
     }
 }
 

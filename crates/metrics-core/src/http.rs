@@ -20,9 +20,10 @@ use std::sync::Arc;
 use prometheus::Registry;
 
 use crate::family::{Family, Value, families};
-use crate::source::{self, RegisterError, Snapshot, Source};
+use crate::register::{RegisterError, register};
+use crate::source::{Snapshot, Source};
 use crate::vocab::{AbortCause, Method};
-use table::{Row, Shared};
+use table::{Row, Shared, Table};
 use tally::Code;
 use worker::Worker;
 
@@ -112,7 +113,7 @@ impl HttpMetrics {
     /// ```
     pub fn register_with(registry: &Registry, config: &Config) -> Result<Self, RegisterError> {
         let shared = Arc::new(Shared::new(config).map_err(RegisterError::Config)?);
-        source::register(registry, shared.clone())?;
+        register(registry, shared.clone())?;
         Ok(Self(shared))
     }
 
@@ -146,62 +147,77 @@ impl Source for Shared {
         &self.families
     }
 
-    fn snapshot(&self) -> Box<dyn Snapshot + '_> {
-        let (rows, in_flight) = self.sum();
-        Box::new(HttpSnapshot { shared: self, rows, in_flight })
+    fn snapshot(self: Arc<Self>) -> Arc<dyn Snapshot> {
+        Arc::new(HttpSnapshot(self))
+    }
+
+    fn has_native_histograms(&self) -> bool {
+        self.scheme.duration.native_count() > 0
     }
 }
 
-struct HttpSnapshot<'a> {
-    shared: &'a Shared,
-    rows: Vec<Row>,
-    in_flight: u64,
-}
+/// Reads what there is at the moment of reading: nothing is copied beforehand.
+struct HttpSnapshot(Arc<Shared>);
 
-impl HttpSnapshot<'_> {
+impl HttpSnapshot {
     /// Requests that have not the label values that they would have without caps.
-    fn folded(&self) -> u64 {
+    fn folded(&self, table: &Table) -> u64 {
+        let codes_too = self.0.scheme.status == StatusLabel::Exact && table.is_full_of_codes();
         let folded = |row: &Row| match &*row.path {
-            OVERFLOW => row.totals.requests(),
-            _ if self.shared.scheme.status == StatusLabel::Exact => {
-                row.totals.responses.get(&Code::OTHER).copied().unwrap_or_default()
-            }
+            OVERFLOW => row.requests(),
+            _ if codes_too => row.responses().get(&Code::OTHER).copied().unwrap_or_default(),
             _ => 0,
         };
-        self.rows.iter().map(folded).sum()
+        table.rows.iter().map(folded).sum()
     }
 }
 
-impl Snapshot for HttpSnapshot<'_> {
+impl Snapshot for HttpSnapshot {
     fn children(&self, family: usize) -> usize {
-        if matches!(family, IN_FLIGHT | FOLDED) { 1 } else { self.rows.len() }
+        if matches!(family, IN_FLIGHT | FOLDED) { 1 } else { self.0.table().rows.len() }
     }
 
     fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
+        let table = self.0.table();
         match family {
-            IN_FLIGHT => return series(&[], Value::Gauge(self.in_flight as f64)),
-            FOLDED => return series(&[], Value::Counter(self.folded() as f64)),
+            IN_FLIGHT => return series(&[], Value::Gauge(table.in_flight() as f64)),
+            FOLDED => return series(&[], Value::Counter(self.folded(&table) as f64)),
             _ => {}
         }
-        let Row { method, path, totals } = &self.rows[child];
-        let (method, path): (&str, &str) = (method.as_str(), path);
-        let scheme = &self.shared.scheme;
+        let row = &table.rows[child];
+        let (method, path): (&str, &str) = (row.method.as_str(), &row.path);
+        let scheme = &self.0.scheme;
         match family {
             RESPONSES => {
-                for (code, count) in &totals.responses {
-                    series(&[method, path, &code.label()], Value::Counter(*count as f64));
+                for (code, count) in row.responses() {
+                    series(&[method, path, &code.label()], Value::Counter(count as f64));
                 }
             }
             ABORTED => {
-                for (cause, count) in AbortCause::ALL.iter().zip(&totals.aborted) {
-                    series(&[method, path, cause.as_str()], Value::Counter(*count as f64));
+                for (i, cause) in AbortCause::ALL.iter().enumerate() {
+                    let count = row.sum(|ended| ended.aborted[i], |cells| cells.aborted[i].get());
+                    series(&[method, path, cause.as_str()], Value::Counter(count as f64));
                 }
             }
-            REQUESTS => series(&[method, path], Value::Counter(totals.requests() as f64)),
-            DURATION => series(&[method, path], totals.duration.value(&scheme.duration)),
-            REQUEST_SIZE => series(&[method, path], totals.request_size.value(&scheme.size)),
-            RESPONSE_SIZE => series(&[method, path], totals.response_size.value(&scheme.size)),
-            RESPONSE_TIME if totals.last_response > 0.0 => series(&[method, path], Value::Gauge(totals.last_response)),
+            REQUESTS => series(&[method, path], Value::Counter(row.requests() as f64)),
+            DURATION => {
+                let total = row.total(|ended| &ended.duration, |cells, total| cells.duration.add_to(total));
+                series(&[method, path], total.value(&scheme.duration));
+            }
+            REQUEST_SIZE => {
+                let total = row.total(|ended| &ended.request_size, |cells, total| cells.request_size.add_to(total));
+                series(&[method, path], total.value(&scheme.size));
+            }
+            RESPONSE_SIZE => {
+                let total = row.total(|ended| &ended.response_size, |cells, total| cells.response_size.add_to(total));
+                series(&[method, path], total.value(&scheme.size));
+            }
+            RESPONSE_TIME => {
+                let last = row.last_response();
+                if last > 0.0 {
+                    series(&[method, path], Value::Gauge(last));
+                }
+            }
             _ => {}
         }
     }

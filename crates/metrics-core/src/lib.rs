@@ -6,13 +6,14 @@
 #![cfg_attr(feature = "actix-web", doc = "```no_run")]
 #![cfg_attr(not(feature = "actix-web"), doc = "```ignore")]
 //! use actix_web::{App, HttpServer};
-//! use metrics_core::{HttpMetrics, prometheus::Registry, scrape};
+//! use metrics_core::{HttpMetrics, MetricsHandler, prometheus::Registry};
 //!
 //! #[actix_web::main]
 //! async fn main() -> std::io::Result<()> {
 //!     let registry = Registry::new();
 //!     let http = HttpMetrics::register(&registry).expect("all names are free");
-//!     let app = move || App::new().service(scrape(&registry)).wrap(http.clone());
+//!     let metrics = MetricsHandler::register(&registry).expect("all names are free");
+//!     let app = move || App::new().service(metrics.clone()).wrap(http.clone());
 //!     HttpServer::new(app).bind(("127.0.0.1", 2121))?.run().await
 //! }
 //! ```
@@ -25,7 +26,8 @@
 //!   its options. No traffic can make more than a documented number of series.
 //! - [`ExternalMetrics`]: what a prober found, per target; an [`Outcome`] per run.
 //! - [`ProcessMetrics`], [`BuildInfo`]: the process.
-//! - [`scrape`] (feature `actix-web`): the route `/metrics`.
+//! - [`MetricsHandler`] (feature `actix-web`): the route `/metrics` over all that is in the registry, in the text format,
+//!   OpenMetrics or protobuf, written while it is read. [`HandlerConfig`] has its options.
 //!
 //! # What it promises
 //!
@@ -45,42 +47,53 @@
 //!
 #![cfg_attr(not(feature = "actix-web"), doc = "[`HttpMetrics`]: #features")]
 #![cfg_attr(not(feature = "actix-web"), doc = "[`Config`]: #features")]
-#![cfg_attr(not(feature = "actix-web"), doc = "[`scrape`]: #features")]
+#![cfg_attr(not(feature = "actix-web"), doc = "[`MetricsHandler`]: #features")]
+#![cfg_attr(not(feature = "actix-web"), doc = "[`HandlerConfig`]: #features")]
+// What only the exposition reads.
+#![cfg_attr(not(feature = "actix-web"), allow(dead_code))]
 
 #[cfg(feature = "actix-web")]
 mod actix;
+mod adapter;
 #[cfg(feature = "actix-web")]
 mod cells;
+#[cfg(feature = "actix-web")]
+mod exposition;
 mod external;
 mod family;
+#[cfg(feature = "actix-web")]
+mod handler;
 mod histogram;
 #[cfg(feature = "actix-web")]
 mod http;
-mod process;
 #[cfg(feature = "actix-web")]
-mod scrape;
+mod pages;
+mod process;
+mod register;
 mod source;
 mod vocab;
 
 #[cfg(feature = "actix-web")]
 pub use actix::{CountedBody, CountedFuture, CountedService};
-pub use external::{ExternalMetrics, Outcome, Target};
+pub use external::{ExternalConfig, ExternalMetrics, Outcome, Target};
+#[cfg(feature = "actix-web")]
+pub use handler::{HandlerConfig, MetricsHandler};
 #[cfg(feature = "actix-web")]
 pub use http::{Config, ConfigError, HttpMetrics, LongLived, StatusLabel};
+#[cfg(feature = "actix-web")]
+pub use pages::get_only;
 pub use process::{BuildInfo, ProcessMetrics};
 /// The crate whose [`Registry`](prometheus::Registry) all of this registers into: two versions of it in one program
 /// would be two kinds of registry.
 pub use prometheus;
-#[cfg(feature = "actix-web")]
-pub use scrape::{get_only, scrape};
-pub use source::RegisterError;
+pub use register::RegisterError;
 pub use vocab::{MissCause, Phase, Reason};
 
 /// The programs in the pages for users, compiled.
 #[cfg(all(doctest, feature = "actix-web"))]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/embedding.md")]
-mod pages {}
+mod user_pages {}
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

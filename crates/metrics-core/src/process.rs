@@ -7,7 +7,8 @@ use std::sync::Arc;
 use prometheus::Registry;
 
 use crate::family::{Family, Kind, Value};
-use crate::source::{self, RegisterError, Snapshot, Source};
+use crate::register::{RegisterError, register};
+use crate::source::{Snapshot, Source};
 
 /// Names and HELP are those of the Prometheus client library guidelines ("process metrics").
 static FAMILIES: [Family; 8] = [
@@ -42,7 +43,7 @@ impl ProcessMetrics {
     /// [`RegisterError`] if one of the names is taken (the process collector of the prometheus crate has them too), or
     /// if the registry has a prefix or common labels. The registry is then as it was.
     pub fn register(registry: &Registry) -> Result<(), RegisterError> {
-        source::register(registry, Arc::new(Self(())))
+        register(registry, Arc::new(Self(())))
     }
 }
 
@@ -51,8 +52,8 @@ impl Source for ProcessMetrics {
         &FAMILIES
     }
 
-    fn snapshot(&self) -> Box<dyn Snapshot + '_> {
-        Box::new(ProcessSnapshot(read_proc().unwrap_or_default()))
+    fn snapshot(self: Arc<Self>) -> Arc<dyn Snapshot> {
+        Arc::new(ProcessSnapshot(read_proc().unwrap_or_default()))
     }
 }
 
@@ -133,7 +134,7 @@ impl BuildInfo {
     ) -> Result<(), RegisterError> {
         let help = "A metric with a constant value of 1, labelled by version, revision and compiler of the program.";
         let families = [Family::gauge(name, help, &["version", "revision", "rustc"])];
-        source::register(registry, Arc::new(Self { families, values: [version, revision, rustc] }))
+        register(registry, Arc::new(Self { families, values: [version, revision, rustc] }))
     }
 }
 
@@ -142,8 +143,8 @@ impl Source for BuildInfo {
         &self.families
     }
 
-    fn snapshot(&self) -> Box<dyn Snapshot + '_> {
-        Box::new(BuildInfoSnapshot(self.values))
+    fn snapshot(self: Arc<Self>) -> Arc<dyn Snapshot> {
+        Arc::new(BuildInfoSnapshot(self.values))
     }
 }
 

@@ -195,6 +195,23 @@ closed_set! {
     }
 }
 
+#[cfg(feature = "actix-web")]
+closed_set! {
+    /// Label `cause` of `metrics_handler_errors_total`: why a scrape lacks something.
+    pub(crate) FaultCause {
+        /// A collector in the registry panicked: the families of all but ours are missing.
+        Panic = "panic",
+        /// Collectors in the registry took too long: the families of all but ours are missing.
+        Timeout = "timeout",
+        /// A family whose name another one takes in this format.
+        Clash = "clash",
+        /// A series with the labels of another one of its family.
+        Duplicate = "duplicate",
+        /// A name or a number that no scraper can read.
+        Illegal = "illegal",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

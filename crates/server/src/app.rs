@@ -6,7 +6,7 @@ use actix_web::http::header;
 use actix_web::middleware::Logger;
 use actix_web::{App, HttpResponse, HttpServer, Resource};
 use metrics_core::prometheus::Registry;
-use metrics_core::{BuildInfo, Config, ExternalMetrics, HttpMetrics, ProcessMetrics, scrape};
+use metrics_core::{BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics};
 use probe::{Engine, Env, Roots, Watched};
 
 use crate::cli::{self, Flags};
@@ -27,10 +27,12 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
     let listeners = flags.listen_address.listeners()?;
 
     let registry = Registry::new();
-    let http = HttpMetrics::register_with(&registry, &config())?;
-    let external = ExternalMetrics::register(&registry)?;
+    let http = HttpMetrics::register_with(&registry, &config(&flags))?;
+    let native_histograms = flags.native_histograms;
+    let external = ExternalMetrics::register_with(&registry, &ExternalConfig { native_histograms })?;
     ProcessMetrics::register(&registry)?;
     BuildInfo::register(&registry, "actix_exporter_build_info", cli::VERSION, cli::REVISION, cli::RUSTC)?;
+    let metrics = MetricsHandler::register_with(&registry, &flags.handler())?;
 
     let target = flags.target();
     log::info!("asking {} every {}", target.name, humantime::format_duration(target.interval));
@@ -38,7 +40,7 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
 
     let app = move || {
         App::new()
-            .service(scrape(&registry))
+            .service(metrics.clone())
             .service(status_page(&watched))
             .service(page("/-/healthy", || "actix-exporter is healthy.\n".to_owned()))
             // The last one is the outermost: it sees what every other makes of a request.
@@ -60,9 +62,13 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
 }
 
 /// What is asked for all the time is there before it is asked for, so that its first failure is seen as one.
-fn config() -> Config {
+fn config(flags: &Flags) -> Config {
     let known = |path: &str| ("GET".to_owned(), path.to_owned());
-    Config { known_routes: ["/metrics", "/3-shake-status", "/-/healthy"].map(known).into(), ..Config::default() }
+    Config {
+        known_routes: ["/metrics", "/3-shake-status", "/-/healthy"].map(known).into(),
+        native_histograms: flags.native_histograms,
+        ..Config::default()
+    }
 }
 
 fn status_page(watched: &Arc<Watched>) -> Resource {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use metrics_core::HandlerConfig;
 use probe::{Override, Spec, Target};
 
 use crate::listen::ListenAddress;
@@ -78,6 +79,17 @@ pub(crate) struct Flags {
     #[arg(long = "ca-file", value_name = "FILE", env = "ACTIX_EXPORTER_CA_FILE", hide_env_values = true)]
     pub(crate) ca_file: Option<PathBuf>,
 
+    /// How many scrapes to serve at the same time; one more is answered 503. 0: no limit
+    #[arg(long = "web.max-requests", value_name = "NUMBER", default_value_t = HandlerConfig::default().max_requests)]
+    #[arg(env = "ACTIX_EXPORTER_WEB_MAX_REQUESTS", hide_env_values = true)]
+    max_requests: usize,
+
+    /// Expose the durations of requests and probes as native histograms too, to scrapers that ask for protobuf.
+    /// Prometheus then leaves out their classic buckets, unless always_scrape_classic_histograms is set there
+    #[arg(long = "metrics.native-histograms", env = "ACTIX_EXPORTER_METRICS_NATIVE_HISTOGRAMS")]
+    #[arg(hide_env_values = true)]
+    pub(crate) native_histograms: bool,
+
     /// What to log, on standard error; info has a line per request
     #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value = "info")]
     #[arg(env = "ACTIX_EXPORTER_LOG_LEVEL", hide_env_values = true)]
@@ -89,6 +101,10 @@ impl Flags {
         let timeout = self.timeout.unwrap_or_else(|| Duration::from_secs(10).min(self.interval));
         let spec = Spec { url: self.target.url.clone(), timeout };
         Target { name: self.target.text.clone(), spec, interval: self.interval }
+    }
+
+    pub(crate) fn handler(&self) -> HandlerConfig {
+        HandlerConfig { max_requests: self.max_requests, ..HandlerConfig::default() }
     }
 
     /// What no flag can know by itself.

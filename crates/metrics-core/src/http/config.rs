@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::{FAMILIES, UNMATCHED};
-use crate::family::Family;
+use crate::family::{Family, is_name};
 use crate::histogram::DURATION_BOUNDS;
 use crate::vocab::Method;
 
@@ -53,6 +53,10 @@ pub struct Config {
     pub status: StatusLabel,
     /// Whether the duration histogram has streams and upgraded connections in it. Default: it has.
     pub long_lived: LongLived,
+    /// Whether `http_request_duration_seconds` is a native histogram too: eight buckets per doubling from 1 µs to 64 s,
+    /// for scrapers that ask for protobuf. Default: it is not, since a Prometheus that takes native histograms then leaves
+    /// out the classic buckets, unless it is told to keep both (`always_scrape_classic_histograms`).
+    pub native_histograms: bool,
 }
 
 /// What the label `code` says of a status.
@@ -104,6 +108,7 @@ impl Default for Config {
             max_label_sets: 1000,
             status: StatusLabel::Exact,
             long_lived: LongLived::Observe,
+            native_histograms: false,
         }
     }
 }
@@ -172,12 +177,6 @@ impl Config {
         }
         Ok(())
     }
-}
-
-/// Whether a name of metrics (which may have a `:`) or of a label (which may not) is legal in every version of Prometheus.
-fn is_name(name: &str, more: &str) -> bool {
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || more.contains(c);
-    name.chars().all(legal) && name.starts_with(|c: char| !c.is_ascii_digit())
 }
 
 fn check_buckets(field: &'static str, bounds: &[f64]) -> Result<(), ConfigError> {

@@ -44,16 +44,18 @@ impl Shared {
         let mut table = self.table();
         table.last_worker += 1;
         let id = table.last_worker;
-        let worker = table.workers.entry(id).or_default();
-        (id, worker.in_flight.clone())
+        (id, table.workers.entry(id).or_default().clone())
     }
 
     /// A worker has ended.
     pub(super) fn leave(&self, worker: u64) {
         let mut table = self.table();
-        let Some(ended) = table.workers.remove(&worker) else { return };
-        for (slot, cells) in ended.cells {
-            table.rows[slot].totals.add(&cells);
+        table.workers.remove(&worker);
+        for row in &mut table.rows {
+            if let Some(at) = row.cells.iter().position(|(of, _)| *of == worker) {
+                let (_, cells) = row.cells.swap_remove(at);
+                row.ended.add(&cells);
+            }
         }
     }
 
@@ -61,33 +63,18 @@ impl Shared {
     pub(super) fn cells(&self, worker: u64, method: Method, path: &str) -> Arc<Cells> {
         let mut table = self.table();
         let slot = table.slot(&self.scheme, method, path);
-        let known = &mut table.workers.entry(worker).or_default().cells;
-        if let Some((_, cells)) = known.iter().find(|(of, _)| *of == slot) {
+        let known = &mut table.rows[slot].cells;
+        if let Some((_, cells)) = known.iter().find(|(of, _)| *of == worker) {
             return cells.clone();
         }
         let cells = Arc::new(Cells::new(&self.scheme));
-        known.push((slot, cells.clone()));
+        known.push((worker, cells.clone()));
         cells
     }
 
     /// Whether a value of the label `path` is not to be counted.
     pub(super) fn is_excluded(&self, path: &str) -> bool {
         self.excluded.contains(path)
-    }
-
-    /// What all workers counted, and the number of requests in flight.
-    pub(super) fn sum(&self) -> (Vec<Row>, u64) {
-        let table = self.table();
-        let mut rows = table.rows.clone();
-        let mut in_flight = 0u64;
-        for worker in table.workers.values() {
-            // First, so that a request that is seen to be over is seen to be counted.
-            in_flight = in_flight.wrapping_add(worker.in_flight.get());
-            for (slot, cells) in &worker.cells {
-                rows[*slot].totals.add(cells);
-            }
-        }
-        (rows, in_flight)
     }
 
     /// Most values of the label `code`.
@@ -106,36 +93,76 @@ impl Shared {
         }
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    pub(super) fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A label set, and what was counted of it.
-#[derive(Clone)]
+/// A label set, and what was counted of it: what is read are sums over all workers, those that have ended included.
 pub(super) struct Row {
     pub(super) method: Method,
     pub(super) path: Arc<str>,
-    pub(super) totals: Totals,
+    /// By workers that have ended, so that counters never fall.
+    ended: Totals,
+    /// By those that work, each with its number.
+    cells: Vec<(u64, Arc<Cells>)>,
+}
+
+impl Row {
+    pub(super) fn requests(&self) -> u64 {
+        self.sum(Totals::requests, Cells::requests)
+    }
+
+    /// The sum over workers of a number.
+    pub(super) fn sum(&self, ended: impl Fn(&Totals) -> u64, cells: impl Fn(&Cells) -> u64) -> u64 {
+        ended(&self.ended) + self.cells.iter().map(|(_, of)| cells(of)).sum::<u64>()
+    }
+
+    /// The sum over workers of a part of what they counted, a histogram for example.
+    pub(super) fn total<T: Clone>(&self, ended: impl Fn(&Totals) -> &T, add: impl Fn(&Cells, &mut T)) -> T {
+        let mut total = ended(&self.ended).clone();
+        self.cells.iter().for_each(|(_, cells)| add(cells, &mut total));
+        total
+    }
+
+    /// By code.
+    pub(super) fn responses(&self) -> BTreeMap<Code, u64> {
+        self.total(|ended| &ended.responses, |cells, total| cells.responses.add_to(total))
+    }
+
+    /// Unix time of the last response; 0 before the first.
+    pub(super) fn last_response(&self) -> f64 {
+        self.total(|ended| &ended.last_response, |cells, last| *last = last.max(cells.last_response.get()))
+    }
 }
 
 /// Locked when a worker meets a label set or a status for the first time, when one starts or ends, and by a scrape;
 /// never to record.
 #[derive(Default)]
-struct Table {
+pub(super) struct Table {
     /// Label set to slot. Slots are never given back.
     slots: HashMap<(Method, Arc<str>), usize>,
     /// How many more pairs of method and pattern get a slot.
     free: usize,
-    /// By slot: what workers that have ended counted, so that counters never fall.
-    rows: Vec<Row>,
+    /// By slot.
+    pub(super) rows: Vec<Row>,
     /// The statuses that have a code of their own.
     codes: Vec<Code>,
-    workers: BTreeMap<u64, WorkerCells>,
+    /// The requests in flight of each worker.
+    workers: BTreeMap<u64, Arc<Count>>,
     last_worker: u64,
 }
 
 impl Table {
+    pub(super) fn in_flight(&self) -> u64 {
+        self.workers.values().fold(0, |sum, worker| sum.wrapping_add(worker.get()))
+    }
+
+    /// Whether further statuses have no code of their own.
+    pub(super) fn is_full_of_codes(&self) -> bool {
+        self.codes.len() == MOST_CODES
+    }
+
     fn slot(&mut self, scheme: &Scheme, method: Method, path: &str) -> usize {
         let path: Arc<str> = path.into();
         if let Some(slot) = self.slots.get(&(method, path.clone())) {
@@ -148,7 +175,7 @@ impl Table {
             }
             self.free -= 1;
         }
-        self.rows.push(Row { method, path: path.clone(), totals: Totals::new(scheme) });
+        self.rows.push(Row { method, path: path.clone(), ended: Totals::new(scheme), cells: Vec::new() });
         self.slots.insert((method, path), self.rows.len() - 1);
         self.rows.len() - 1
     }
@@ -157,17 +184,10 @@ impl Table {
         if self.codes.contains(&code) {
             return code;
         }
-        if self.codes.len() == MOST_CODES {
+        if self.is_full_of_codes() {
             return Code::OTHER;
         }
         self.codes.push(code);
         code
     }
-}
-
-/// A worker's cells as the table knows them.
-#[derive(Default)]
-struct WorkerCells {
-    in_flight: Arc<Count>,
-    cells: Vec<(usize, Arc<Cells>)>,
 }

@@ -19,7 +19,7 @@ pub(super) struct Scheme {
 impl Scheme {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            duration: Buckets::seconds(&config.duration_buckets),
+            duration: Buckets::seconds(&config.duration_buckets).with_native(config.native_histograms),
             size: Buckets::bytes(&config.size_buckets),
             long_lived: config.long_lived,
             status: config.status,
@@ -41,13 +41,13 @@ pub(super) struct Exchange {
 
 /// What one worker counted of one label set. The number of requests is that of the observations of their size.
 pub(super) struct Cells {
-    duration: HistogramCells,
-    request_size: HistogramCells,
-    response_size: HistogramCells,
+    pub(super) duration: HistogramCells,
+    pub(super) request_size: HistogramCells,
+    pub(super) response_size: HistogramCells,
     /// Unix time; 0 before the first response.
-    last_response: Number,
-    responses: CodeCells,
-    aborted: [Count; AbortCause::ALL.len()],
+    pub(super) last_response: Number,
+    pub(super) responses: CodeCells,
+    pub(super) aborted: [Count; AbortCause::ALL.len()],
 }
 
 impl Cells {
@@ -60,6 +60,11 @@ impl Cells {
             responses: CodeCells::default(),
             aborted: Default::default(),
         }
+    }
+
+    /// Every request is observed once by the histogram of request sizes.
+    pub(super) fn requests(&self) -> u64 {
+        self.request_size.count()
     }
 
     #[inline]
@@ -110,7 +115,7 @@ impl Code {
 /// Counts by code, in the order in which codes were first met. A handler answers with a few codes; a block more
 /// is added where that is not enough.
 #[derive(Default)]
-struct CodeCells {
+pub(super) struct CodeCells {
     /// 0 where none is yet.
     codes: [Count; 4],
     counts: [Count; 4],
@@ -131,7 +136,7 @@ impl CodeCells {
         self.more.get_or_init(Box::default).add(code_of(code));
     }
 
-    fn add_to(&self, totals: &mut BTreeMap<Code, u64>) {
+    pub(super) fn add_to(&self, totals: &mut BTreeMap<Code, u64>) {
         for (code, count) in self.codes.iter().zip(&self.counts) {
             if code.get() != 0 {
                 *totals.entry(code_of(code.get())).or_default() += count.get();
@@ -149,7 +154,6 @@ fn code_of(cell: u64) -> Code {
 }
 
 /// The sum of cells of one label set.
-#[derive(Clone)]
 pub(super) struct Totals {
     pub(super) duration: HistogramTotal,
     pub(super) request_size: HistogramTotal,
@@ -188,7 +192,6 @@ impl Totals {
         }
     }
 
-    /// Every request is observed once by the histogram of request sizes.
     pub(super) fn requests(&self) -> u64 {
         self.request_size.buckets.iter().sum()
     }

@@ -11,7 +11,7 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body, try_ca
 use actix_web::web::{self, Bytes};
 use actix_web::{App, Error, HttpResponse};
 use futures::channel::mpsc;
-use metrics_core::scrape;
+use metrics_core::MetricsHandler;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -218,7 +218,7 @@ async fn t1_pipelined_requests_are_counted_one_by_one() {
 #[actix_web::test]
 async fn scrapes_answer_get_and_head_and_nothing_else() {
     let (registry, http) = registered();
-    let app = init_service(App::new().service(scrape(&registry)).wrap(http)).await;
+    let app = init_service(App::new().service(MetricsHandler::register(&registry).unwrap()).wrap(http)).await;
     let get = call_service(&app, TestRequest::get().uri("/metrics").to_request()).await;
     assert_eq!(get.headers().get("content-type").unwrap(), "text/plain; version=0.0.4; charset=utf-8");
     let text = String::from_utf8(read_body(get).await.to_vec()).unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, guard, web};
-use metrics_core::scrape;
+use metrics_core::MetricsHandler;
 
 use crate::app::{Layout, ODD_PATTERN, app};
 use crate::case::{case, get};
@@ -100,7 +100,7 @@ async fn l7_equal_places_in_two_apps_stay_two() {
 #[actix_web::test]
 async fn l8_odd_characters_of_a_pattern_are_escaped_where_they_are_served() {
     let (registry, http) = registered();
-    let app = init_service(app(Layout::Plain, http).service(scrape(&registry))).await;
+    let app = init_service(app(Layout::Plain, http).service(MetricsHandler::register(&registry).unwrap())).await;
     let odd = case("L8", "", get("/odd/\"q\"/{n}/x")).sees(200, "ok").counts(ODD_PATTERN);
     mock(&app, &odd).await.unwrap().fits(&odd).unwrap();
     let response = call_service(&app, TestRequest::get().uri("/metrics").to_request()).await;

@@ -50,9 +50,9 @@ fn the_contract_is_exposed() {
     for series in [
         r#"http_requests_total{method="GET",path="/-/healthy"} 1"#,
         r#"http_request_duration_seconds_bucket{method="GET",path="/-/healthy",le="0.005"}"#,
-        r#"http_request_duration_seconds_bucket{method="GET",path="/-/healthy",le="10"} 1"#,
-        r#"http_request_size_bytes_bucket{method="GET",path="/-/healthy",le="128"} 1"#,
-        r#"http_response_size_bytes_bucket{method="GET",path="/-/healthy",le="65536"} 1"#,
+        r#"http_request_duration_seconds_bucket{method="GET",path="/-/healthy",le="10.0"} 1"#,
+        r#"http_request_size_bytes_bucket{method="GET",path="/-/healthy",le="128.0"} 1"#,
+        r#"http_response_size_bytes_bucket{method="GET",path="/-/healthy",le="65536.0"} 1"#,
         r#"external_access_duration_seconds_bucket{le="+Inf"} "#,
         r#"actix_exporter_build_info{version="0.1.0",revision=""#,
         "http_requests_in_flight 1",

@@ -1,0 +1,98 @@
+//! Numbers as the text formats have them.
+
+use std::fmt::Write;
+
+/// Adds a whole number.
+pub(super) fn whole(buffer: &mut Vec<u8>, number: u64) {
+    buffer.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Adds a value: the shortest text that reads back as the same number.
+pub(super) fn value(buffer: &mut Vec<u8>, number: f64) {
+    /// Up to here every whole number is a different f64.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() < EXACT {
+        #[allow(clippy::cast_possible_truncation)] // whole and small
+        buffer.extend_from_slice(itoa::Buffer::new().format(number as i64).as_bytes());
+    } else if number.is_finite() {
+        buffer.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
+    } else {
+        buffer.extend_from_slice(not_finite(number).as_bytes());
+    }
+}
+
+fn not_finite(number: f64) -> &'static str {
+    match number {
+        f64::INFINITY => "+Inf",
+        f64::NEG_INFINITY => "-Inf",
+        _ => "NaN",
+    }
+}
+
+/// A number that is the value of a label (`le`, `quantile`), in OpenMetrics' canonical form: `1.0`, `0.005`, `1e+06`.
+/// Spelled otherwise it would be another series.
+pub(super) fn label(number: f64) -> String {
+    if !number.is_finite() {
+        return not_finite(number).to_owned();
+    }
+    let scientific = format!("{number:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let mut text = String::new();
+    // As Go's strconv.FormatFloat(number, 'g', -1, 64), whose spelling it is.
+    if (-4..6).contains(&exponent) {
+        text = number.to_string();
+        if !text.contains('.') {
+            text.push_str(".0");
+        }
+    } else {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        let _ = write!(text, "{mantissa}e{sign}{:02}", exponent.abs());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Go 1.19's FormatFloat(number, 'g', -1, 64) gives, with `.0` where that has neither point nor exponent.
+    #[test]
+    fn s3_bounds_are_spelled_in_the_canonical_way() {
+        for (number, text) in [
+            (0.005, "0.005"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (0.0, "0.0"),
+            (1.0, "1.0"),
+            (2.5, "2.5"),
+            (10.0, "10.0"),
+            (65_536.0, "65536.0"),
+            (100_000.0, "100000.0"),
+            (1_000_000.0, "1e+06"),
+            (1_048_576.0, "1.048576e+06"),
+            (123_456_789.5, "1.234567895e+08"),
+            (1e21, "1e+21"),
+            (1e300, "1e+300"),
+            (-1.0, "-1.0"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            assert_eq!(label(number), text);
+        }
+    }
+
+    #[test]
+    fn values_read_back_as_the_same_number() {
+        let text = |number| {
+            let mut buffer = Vec::new();
+            value(&mut buffer, number);
+            String::from_utf8(buffer).unwrap()
+        };
+        for number in [0.0, 1.0, -1.0, 0.1, 1e-300, 1e300, 9_007_199_254_740_993.0, f64::MIN_POSITIVE, 1.5e9 + 0.123] {
+            assert_eq!(text(number).parse(), Ok(number));
+        }
+        assert_eq!(text(17.0), "17");
+        assert_eq!([f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(text), ["+Inf", "-Inf", "NaN"]);
+    }
+}
