@@ -75,7 +75,9 @@ impl Exporter {
     pub(crate) fn ask(&self, method: &str, path: &str) -> (String, String) {
         let answer = self.send(&format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.to_ascii_lowercase(), body.to_owned())
+        let head = head.to_ascii_lowercase();
+        let chunked = head.contains("\r\ntransfer-encoding: chunked") && method != "HEAD";
+        (head, if chunked { unchunked(body) } else { body.to_owned() })
     }
 
     pub(crate) fn metrics(&self) -> String {
@@ -126,6 +128,20 @@ impl Exporter {
             assert!(start.elapsed() < PATIENCE, "it does not end:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+}
+
+/// A chunked body, which must have come to its end.
+fn unchunked(mut body: &str) -> String {
+    let mut whole = String::new();
+    loop {
+        let (length, rest) = body.split_once("\r\n").unwrap();
+        let (chunk, rest) = rest.split_at(usize::from_str_radix(length, 16).unwrap());
+        if chunk.is_empty() {
+            return whole;
+        }
+        whole += chunk;
+        body = rest.strip_prefix("\r\n").unwrap();
     }
 }
 
