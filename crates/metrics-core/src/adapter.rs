@@ -10,7 +10,7 @@ use prometheus::proto::{
 };
 use prometheus::{Error, Registry};
 
-use crate::family::{Family, Kind, Value};
+use crate::family::{Family, Kind, LabelValue, Value};
 use crate::source::{Snapshot, Source};
 
 thread_local! {
@@ -68,7 +68,9 @@ impl Collector for Adapter {
 fn to_proto(snapshot: &dyn Snapshot, index: usize, family: &Family) -> MetricFamily {
     let mut metrics = Vec::with_capacity(snapshot.children(index));
     for child in 0..snapshot.children(index) {
-        snapshot.read(index, child, &mut |values, value| metrics.push(to_metric(family, values, value)));
+        snapshot.read(index, child, &mut |values, value| {
+            value.each(values, &mut |values, value| metrics.push(to_metric(family, values, value)));
+        });
     }
     let mut proto = MetricFamily::default();
     proto.set_name(family.name.to_string());
@@ -83,7 +85,7 @@ fn to_proto(snapshot: &dyn Snapshot, index: usize, family: &Family) -> MetricFam
     proto
 }
 
-fn to_metric(family: &Family, values: &[&str], value: Value<'_>) -> Metric {
+fn to_metric(family: &Family, values: &[LabelValue<'_>], value: Value<'_>) -> Metric {
     debug_assert_eq!(family.labels.len(), values.len());
     let pair = |(name, value): (&str, &str)| {
         let mut pair = LabelPair::default();
@@ -91,7 +93,7 @@ fn to_metric(family: &Family, values: &[&str], value: Value<'_>) -> Metric {
         pair.set_value(value.to_owned());
         pair
     };
-    let own = family.labels.iter().copied().zip(values.iter().copied());
+    let own = family.labels.iter().copied().zip(values.iter().map(|value| value.text));
     let common = family.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let mut metric = Metric::from_label(own.chain(common).map(pair).collect());
     match value {
@@ -100,6 +102,7 @@ fn to_metric(family: &Family, values: &[&str], value: Value<'_>) -> Metric {
             counter.set_value(value);
             metric.set_counter(counter);
         }
+        Value::Counters { .. } => debug_assert!(false, "each of them comes alone"),
         Value::Gauge(value) => {
             let mut gauge = Gauge::default();
             gauge.set_value(value);

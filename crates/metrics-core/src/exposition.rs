@@ -17,7 +17,7 @@ pub(crate) use plan::{Fault, Filter, Plan};
 pub(crate) use stream::Stream;
 
 use crate::exposition::plan::Part;
-use crate::family::{Kind, Value};
+use crate::family::{Kind, LabelValue, Value};
 use protobuf::Protobuf;
 use text::Text;
 
@@ -84,15 +84,14 @@ fn write(encoder: &mut Encoder, part: &Part, child: usize, buffer: &mut Vec<u8>)
         Part::Own { source, snapshot, family } => {
             let declared = &source.families()[*family];
             snapshot.read(*family, child, &mut |values, value| {
-                debug_assert_eq!(declared.labels.len(), values.len());
                 let own = declared.labels.iter().copied().zip(values.iter().copied());
-                let common = declared.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                let common = declared.const_labels.iter().map(|(name, value)| (name.as_str(), LabelValue::any(value)));
                 encoder.series(buffer, own.chain(common), value, None);
             });
         }
         Part::Foreign { kind, metrics } => {
             let metric = &metrics[child];
-            let labels = metric.get_label().iter().map(|label| (label.name(), label.value()));
+            let labels = metric.get_label().iter().map(|label| (label.name(), LabelValue::any(label.value())));
             let time = Some(metric.timestamp_ms()).filter(|time| *time != 0);
             foreign::value(*kind, metric, |value| encoder.series(buffer, labels, value, time));
         }
@@ -105,6 +104,8 @@ pub(crate) struct Header {
     name: String,
     help: String,
     kind: Kind,
+    /// The last label of a family of [`Value::Counters`].
+    last_label: &'static str,
 }
 
 impl Header {
@@ -154,7 +155,7 @@ impl Encoder {
     fn series<'a>(
         &mut self,
         buffer: &mut Vec<u8>,
-        labels: impl Iterator<Item = (&'a str, &'a str)>,
+        labels: impl Iterator<Item = (&'a str, LabelValue<'a>)>,
         value: Value<'_>,
         timestamp_ms: Option<i64>,
     ) {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use prometheus::Registry;
 
-use crate::family::{Family, Value, families};
+use crate::family::{Family, LabelValue, Value, families};
 use crate::histogram::{Buckets, DURATION_BOUNDS, HistogramTotal, nanoseconds};
 use crate::register::{RegisterError, register};
 use crate::source::{Snapshot, Source};
@@ -164,8 +164,13 @@ impl ExternalMetrics {
             return target.clone();
         }
         let buckets = self.0.buckets.clone();
-        let target =
-            Arc::new(Target { name: name.to_owned(), interval, counts: Mutex::new(Counts::new(&buckets)), buckets });
+        let target = Arc::new(Target {
+            name: name.to_owned(),
+            plain: LabelValue::is_plain(name),
+            interval,
+            counts: Mutex::new(Counts::new(&buckets)),
+            buckets,
+        });
         Arc::make_mut(&mut list).push(target.clone());
         target
     }
@@ -188,6 +193,8 @@ impl ExternalMetrics {
 /// ```
 pub struct Target {
     name: String,
+    /// Nothing in the name has to be escaped.
+    plain: bool,
     interval: Duration,
     buckets: Arc<ExternalBuckets>,
     counts: Mutex<Counts>,
@@ -251,9 +258,9 @@ impl Target {
     }
 
     /// The series of one family; of the phases, those of number `part`.
-    fn read(&self, family: usize, part: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
+    fn read(&self, family: usize, part: usize, series: &mut dyn FnMut(&[LabelValue<'_>], Value<'_>)) {
         let counts = self.counts();
-        let name = self.name.as_str();
+        let name = LabelValue { text: &self.name, plain: self.plain };
         match family {
             DURATION => series(&[], counts.head.value(&self.buckets.part)),
             // The one sentinel of the contract: the article's program leaves the last 200 standing through an outage.
@@ -263,18 +270,14 @@ impl Target {
             }
             RUNS => series(&[name], Value::Counter(counts.runs as f64)),
             FAILURES => {
-                for (reason, count) in Reason::ALL.iter().zip(counts.failures) {
-                    series(&[name, reason.as_str()], Value::Counter(count as f64));
-                }
+                series(&[name], Value::Counters { words: Reason::WORDS, counts: &counts.failures });
             }
             RUN_DURATION => series(&[name], counts.run.value(&self.buckets.run)),
             PHASE_DURATION => {
-                series(&[name, Phase::ALL[part].as_str()], counts.phases[part].value(&self.buckets.part));
+                series(&[name, Phase::ALL[part].label()], counts.phases[part].value(&self.buckets.part));
             }
             MISSED => {
-                for (cause, count) in MissCause::ALL.iter().zip(counts.missed) {
-                    series(&[name, cause.as_str()], Value::Counter(count as f64));
-                }
+                series(&[name], Value::Counters { words: MissCause::WORDS, counts: &counts.missed });
             }
             _ => {
                 if let Some(value) = self.gauge(family, &counts) {
@@ -335,7 +338,7 @@ impl Snapshot for TargetsSnapshot {
         targets * Self::parts(family)
     }
 
-    fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
+    fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[LabelValue<'_>], Value<'_>)) {
         let parts = Self::parts(family);
         self.0[child / parts].read(family, child % parts, series);
     }

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::adapter::gather_foreign;
 use crate::exposition::{Exposition, Fault, Filter, Format, Plan, Stream, accepted_format, accepts_gzip};
-use crate::family::{Family, Value, families};
+use crate::family::{Family, LabelValue, Value, families};
 use crate::pages::method_not_allowed;
 use crate::register::{RegisterError, Sources, register};
 use crate::source::{Snapshot, Source};
@@ -352,19 +352,19 @@ impl Snapshot for TallySnapshot {
         1
     }
 
-    fn read(&self, family: usize, _: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
+    fn read(&self, family: usize, _: usize, series: &mut dyn FnMut(&[LabelValue<'_>], Value<'_>)) {
         let Tally { requests, in_flight, errors, .. } = &*self.0;
         let count = |count: &AtomicU64| count.load(Relaxed) as f64;
         match family {
             REQUESTS => {
                 for (code, answered) in CODES.iter().zip(requests) {
-                    series(&[code.as_str()], Value::Counter(count(answered)));
+                    series(&[LabelValue::any(code.as_str())], Value::Counter(count(answered)));
                 }
             }
             IN_FLIGHT => series(&[], Value::Gauge(count(in_flight))),
             ERRORS => {
                 for (cause, faults) in FaultCause::ALL.iter().zip(errors) {
-                    series(&[cause.as_str()], Value::Counter(count(faults)));
+                    series(&[cause.label()], Value::Counter(count(faults)));
                 }
             }
             _ => {}

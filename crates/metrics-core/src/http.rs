@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use prometheus::Registry;
 
-use crate::family::{Family, Value, families};
+use crate::family::{Family, LabelValue, Value, families};
 use crate::register::{RegisterError, register};
 use crate::source::{Snapshot, Source};
 use crate::vocab::{AbortCause, Method};
@@ -177,7 +177,7 @@ impl Snapshot for HttpSnapshot {
         if matches!(family, IN_FLIGHT | FOLDED) { 1 } else { self.0.table().rows.len() }
     }
 
-    fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
+    fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[LabelValue<'_>], Value<'_>)) {
         let table = self.0.table();
         match family {
             IN_FLIGHT => return series(&[], Value::Gauge(table.in_flight() as f64)),
@@ -185,18 +185,18 @@ impl Snapshot for HttpSnapshot {
             _ => {}
         }
         let row = &table.rows[child];
-        let (method, path): (&str, &str) = (row.method.as_str(), &row.path);
+        let (method, path) = (row.method.label(), LabelValue { text: &row.path, plain: row.plain });
         let scheme = &self.0.scheme;
         match family {
             RESPONSES => {
                 for (code, count) in row.responses() {
-                    series(&[method, path, &code.label()], Value::Counter(count as f64));
+                    series(&[method, path, LabelValue::any(&code.label())], Value::Counter(count as f64));
                 }
             }
             ABORTED => {
                 for (i, cause) in AbortCause::ALL.iter().enumerate() {
                     let count = row.sum(|ended| ended.aborted[i], |cells| cells.aborted[i].get());
-                    series(&[method, path, cause.as_str()], Value::Counter(count as f64));
+                    series(&[method, path, cause.label()], Value::Counter(count as f64));
                 }
             }
             REQUESTS => series(&[method, path], Value::Counter(row.requests() as f64)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use prometheus::Registry;
 
-use crate::family::{Family, Kind, Value};
+use crate::family::{Family, Kind, LabelValue, Value};
 use crate::register::{RegisterError, register};
 use crate::source::{Snapshot, Source};
 
@@ -66,7 +66,7 @@ impl Snapshot for ProcessSnapshot {
         1
     }
 
-    fn read(&self, family: usize, _: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
+    fn read(&self, family: usize, _: usize, series: &mut dyn FnMut(&[LabelValue<'_>], Value<'_>)) {
         let Some(value) = self.0[family] else { return };
         series(&[], if FAMILIES[family].kind == Kind::Counter { Value::Counter(value) } else { Value::Gauge(value) });
     }
@@ -155,8 +155,8 @@ impl Snapshot for BuildInfoSnapshot {
         1
     }
 
-    fn read(&self, _: usize, _: usize, series: &mut dyn FnMut(&[&str], Value<'_>)) {
-        series(&self.0, Value::Gauge(1.0));
+    fn read(&self, _: usize, _: usize, series: &mut dyn FnMut(&[LabelValue<'_>], Value<'_>)) {
+        series(&self.0.map(LabelValue::any), Value::Gauge(1.0));
     }
 }
 

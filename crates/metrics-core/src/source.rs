@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::family::{Family, Value};
+use crate::family::{Family, LabelValue, Value};
 
 /// A set of families that are read together.
 pub(crate) trait Source: Send + Sync + 'static {
@@ -30,6 +30,7 @@ pub(crate) trait Snapshot: Send + Sync {
     /// under the same number.
     fn children(&self, family: usize) -> usize;
 
-    /// Calls `series` with the label values and the value of each series of one child.
-    fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[&str], Value<'_>));
+    /// Calls `series` with the label values and the value of each series of one child. Of [`Value::Counters`], the values
+    /// are those of all labels but the last.
+    fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[LabelValue<'_>], Value<'_>));
 }

@@ -11,9 +11,18 @@ macro_rules! closed_set {
             /// Every member, in the order of declaration: `ALL[x as usize] == x`.
             $vis const ALL: &'static [Self] = &[$(Self::$variant),+];
 
+            /// The label values of all members.
+            #[allow(dead_code)] // one set has a counter for each, in another each has its own
+            pub(crate) const WORDS: &'static [&'static str] = &[$($word),+];
+
             /// The label value.
             $vis const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
+            }
+
+            #[allow(dead_code)] // as above
+            pub(crate) const fn label(self) -> $crate::family::LabelValue<'static> {
+                $crate::family::LabelValue::word(self.as_str())
             }
         }
 

@@ -46,7 +46,7 @@ pub(super) fn admit(mut family: MetricFamily, faults: &mut Vec<Fault>) -> Option
     if metrics.len() < legal {
         faults.push(duplicate(&name));
     }
-    let header = Header { name, help: family.help().to_owned(), kind };
+    let header = Header { name, help: family.help().to_owned(), kind, last_label: "" };
     Some((header, metrics))
 }
 

@@ -3,17 +3,29 @@
 use std::fmt::Write;
 
 /// Adds a whole number.
+#[inline]
 pub(super) fn whole(buffer: &mut Vec<u8>, number: u64) {
-    buffer.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    // Most buckets and counts are small, and a copy of known length is no call.
+    #[allow(clippy::cast_possible_truncation)] // below 100
+    match number {
+        0..10 => buffer.push(b'0' + number as u8),
+        10..100 => buffer.extend_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]),
+        _ => buffer.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+    }
 }
 
 /// Adds a value: the shortest text that reads back as the same number.
 pub(super) fn value(buffer: &mut Vec<u8>, number: f64) {
     /// Up to here every whole number is a different f64.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && number.abs() < EXACT {
-        #[allow(clippy::cast_possible_truncation)] // whole and small
-        buffer.extend_from_slice(itoa::Buffer::new().format(number as i64).as_bytes());
+    const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
+    #[allow(clippy::cast_possible_truncation)] // it is looked at whether it did
+    let whole = number as i64;
+    #[allow(clippy::float_cmp)] // the same one, or not whole
+    if whole as f64 == number && whole.unsigned_abs() < EXACT {
+        if whole < 0 {
+            buffer.push(b'-');
+        }
+        self::whole(buffer, whole.unsigned_abs());
     } else if number.is_finite() {
         buffer.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
     } else {
@@ -92,7 +104,8 @@ mod tests {
         for number in [0.0, 1.0, -1.0, 0.1, 1e-300, 1e300, 9_007_199_254_740_993.0, f64::MIN_POSITIVE, 1.5e9 + 0.123] {
             assert_eq!(text(number).parse(), Ok(number));
         }
-        assert_eq!(text(17.0), "17");
+        assert_eq!([17.0, -17.0, -0.0, 100.0].map(text), ["17", "-17", "0", "100"]);
+        assert_eq!(text(i64::MIN as f64).parse(), Ok(i64::MIN as f64));
         assert_eq!([f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(text), ["+Inf", "-Inf", "NaN"]);
     }
 }

@@ -56,12 +56,14 @@ impl Part {
                 let declared = &source.families()[*family];
                 let mut sets = HashSet::new();
                 for child in 0..snapshot.children(*family) {
-                    snapshot.read(*family, child, &mut |values, _| {
-                        let own = declared.labels.iter().zip(values);
-                        let own = own.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-                        let mut set: LabelSet = own.chain(declared.const_labels.iter().cloned()).collect();
-                        set.sort_unstable();
-                        sets.insert(set);
+                    snapshot.read(*family, child, &mut |values, value| {
+                        value.each(values, &mut |values, _| {
+                            let own = declared.labels.iter().zip(values);
+                            let own = own.map(|(name, value)| ((*name).to_owned(), value.text.to_owned()));
+                            let mut set: LabelSet = own.chain(declared.const_labels.iter().cloned()).collect();
+                            set.sort_unstable();
+                            sets.insert(set);
+                        });
                     });
                 }
                 sets
@@ -85,8 +87,12 @@ impl Plan {
         for source in sources {
             let snapshot = source.clone().snapshot();
             for (family, declared) in source.families().iter().enumerate() {
-                let header =
-                    Header { name: declared.name.to_string(), help: declared.help.to_owned(), kind: declared.kind };
+                let header = Header {
+                    name: declared.name.to_string(),
+                    help: declared.help.to_owned(),
+                    kind: declared.kind,
+                    last_label: declared.labels.last().copied().unwrap_or_default(),
+                };
                 planning.add(header, Part::Own { source: source.clone(), snapshot: snapshot.clone(), family });
             }
         }

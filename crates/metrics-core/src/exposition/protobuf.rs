@@ -6,13 +6,14 @@
 //! take the parts of one name together, and no message has to be held as a whole.
 
 use super::{FULL, Header};
-use crate::family::{Kind, Value};
+use crate::family::{Kind, LabelValue, Value};
 use crate::histogram::native;
 
 #[derive(Default)]
 pub(super) struct Protobuf {
     /// What each message of the family begins with: name, HELP, type, unit.
     header: Vec<u8>,
+    last_label: &'static str,
     /// Where in the buffer the message at hand begins.
     message: Option<usize>,
     metric: Vec<u8>,
@@ -26,6 +27,7 @@ const BYTES: u8 = 2;
 
 impl Protobuf {
     pub(super) fn begin(&mut self, header: &Header) {
+        self.last_label = header.last_label;
         self.header.clear();
         bytes(&mut self.header, 1, header.name.as_bytes());
         bytes(&mut self.header, 2, header.help.as_bytes());
@@ -44,16 +46,13 @@ impl Protobuf {
     pub(super) fn series<'a>(
         &mut self,
         buffer: &mut Vec<u8>,
-        labels: impl Iterator<Item = (&'a str, &'a str)>,
+        labels: impl Iterator<Item = (&'a str, LabelValue<'a>)>,
         value: Value<'_>,
         timestamp_ms: Option<i64>,
     ) {
         self.metric.clear();
         for (name, value) in labels {
-            self.scratch.clear();
-            bytes(&mut self.scratch, 1, name.as_bytes());
-            bytes(&mut self.scratch, 2, value.as_bytes());
-            bytes(&mut self.metric, 1, &self.scratch);
+            self.label(name, value.text);
         }
         self.scratch.clear();
         let kind = match value {
@@ -64,6 +63,18 @@ impl Protobuf {
             Value::Counter(value) => {
                 double(&mut self.scratch, 1, value);
                 3
+            }
+            Value::Counters { words, counts } => {
+                let common = self.metric.len();
+                for (word, count) in words.iter().zip(counts) {
+                    self.metric.truncate(common);
+                    self.label(self.last_label, word);
+                    self.scratch.clear();
+                    double(&mut self.scratch, 1, *count as f64);
+                    bytes(&mut self.metric, 3, &self.scratch);
+                    self.add_metric(buffer);
+                }
+                return;
             }
             Value::Summary { quantiles, count, sum } => {
                 summary(&mut self.scratch, quantiles, count, sum);
@@ -79,6 +90,13 @@ impl Protobuf {
             number(&mut self.metric, 6, time.cast_unsigned());
         }
         self.add_metric(buffer);
+    }
+
+    fn label(&mut self, name: &str, value: &str) {
+        self.scratch.clear();
+        bytes(&mut self.scratch, 1, name.as_bytes());
+        bytes(&mut self.scratch, 2, value.as_bytes());
+        bytes(&mut self.metric, 1, &self.scratch);
     }
 
     fn add_metric(&mut self, buffer: &mut Vec<u8>) {

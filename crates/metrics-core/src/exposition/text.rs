@@ -4,7 +4,7 @@
 //! `# EOF` at the end. Samples are spelled alike, so that a series stays the same one whatever a scraper asks for.
 
 use super::{Header, number};
-use crate::family::{Kind, Value};
+use crate::family::{Kind, LabelValue, Value};
 
 #[derive(Default)]
 pub(super) struct Text {
@@ -13,6 +13,7 @@ pub(super) struct Text {
     header: Vec<u8>,
     /// Of the samples of the family.
     name: Vec<u8>,
+    last_label: &'static str,
     /// Label names and values of the series at hand, as they are written.
     labels: Vec<u8>,
     /// What the lines of the histogram at hand begin with.
@@ -26,6 +27,7 @@ impl Text {
     }
 
     pub(super) fn begin(&mut self, header: &Header) {
+        self.last_label = header.last_label;
         self.name.clear();
         self.name.extend_from_slice(header.name.as_bytes());
         let family = if self.open_metrics { header.open_metrics_name() } else { &header.name };
@@ -49,7 +51,7 @@ impl Text {
     pub(super) fn series<'a>(
         &mut self,
         buffer: &mut Vec<u8>,
-        labels: impl Iterator<Item = (&'a str, &'a str)>,
+        labels: impl Iterator<Item = (&'a str, LabelValue<'a>)>,
         value: Value<'_>,
         timestamp_ms: Option<i64>,
     ) {
@@ -61,7 +63,11 @@ impl Text {
             }
             self.labels.extend_from_slice(name.as_bytes());
             self.labels.extend_from_slice(b"=\"");
-            escape(&mut self.labels, value, true);
+            if value.plain {
+                self.labels.extend_from_slice(value.text.as_bytes());
+            } else {
+                escape(&mut self.labels, value.text, true);
+            }
             self.labels.push(b'"');
         }
         let time = Time { milliseconds: timestamp_ms, open_metrics: self.open_metrics };
@@ -70,6 +76,18 @@ impl Text {
                 self.sample(buffer, "");
                 number::value(buffer, value);
                 time.end_line(buffer);
+            }
+            Value::Counters { words, counts } => {
+                self.begin_line(b"");
+                self.line.extend_from_slice(self.last_label.as_bytes());
+                self.line.extend_from_slice(b"=\"");
+                for (word, count) in words.iter().zip(counts) {
+                    buffer.extend_from_slice(&self.line);
+                    buffer.extend_from_slice(word.as_bytes());
+                    buffer.extend_from_slice(b"\"} ");
+                    number::whole(buffer, *count);
+                    time.end_line(buffer);
+                }
             }
             Value::Histogram { bounds, buckets, sum, native: _ } => {
                 let count = self.buckets(buffer, bounds, buckets, time);
@@ -99,7 +117,7 @@ impl Text {
             // A histogram of others may say of itself what it likes, a fall included.
             count = count.wrapping_add(*bucket);
             buffer.extend_from_slice(&self.line);
-            buffer.extend_from_slice(bound);
+            bound.add_to(buffer);
             number::whole(buffer, count);
             time.end_line(buffer);
         }
@@ -160,8 +178,31 @@ fn kind(header: &Header, open_metrics: bool) -> &'static str {
 #[derive(Default)]
 struct Bounds {
     bounds: Vec<f64>,
-    /// From `le` to the value, `+Inf` included.
-    labels: Vec<Vec<u8>>,
+    /// Of `+Inf` too.
+    labels: Vec<Bound>,
+}
+
+/// A line from `le` to before the value, in a place of fixed size: a copy of known length costs a fraction of others.
+struct Bound {
+    text: [u8; Bound::MOST],
+    length: usize,
+}
+
+impl Bound {
+    /// `le=""} ` and what a number can be at most, in the shortest text that reads back as the same.
+    const MOST: usize = 32;
+
+    fn new(bound: f64) -> Self {
+        let label = format!("le=\"{}\"}} ", number::label(bound));
+        let mut text = [0; Self::MOST];
+        text[..label.len()].copy_from_slice(label.as_bytes());
+        Self { text, length: label.len() }
+    }
+
+    fn add_to(&self, buffer: &mut Vec<u8>) {
+        buffer.extend_from_slice(&self.text);
+        buffer.truncate(buffer.len() - Self::MOST + self.length);
+    }
 }
 
 impl Bounds {
@@ -171,8 +212,7 @@ impl Bounds {
             return;
         }
         bounds.clone_into(&mut self.bounds);
-        let label = |bound: &f64| format!("le=\"{}\"}} ", number::label(*bound)).into_bytes();
-        self.labels = bounds.iter().chain([&f64::INFINITY]).map(label).collect();
+        self.labels = bounds.iter().chain([&f64::INFINITY]).map(|bound| Bound::new(*bound)).collect();
     }
 }
 

@@ -7,7 +7,7 @@ use super::config::{Config, ConfigError, StatusLabel};
 use super::tally::{Cells, Code, Scheme, Totals};
 use super::{OVERFLOW, UNMATCHED};
 use crate::cells::Count;
-use crate::family::Family;
+use crate::family::{Family, LabelValue};
 use crate::vocab::Method;
 
 /// Most statuses that have a code of their own; a service that passes on those of others may meet 900.
@@ -102,6 +102,8 @@ impl Shared {
 pub(super) struct Row {
     pub(super) method: Method,
     pub(super) path: Arc<str>,
+    /// Nothing in the path has to be escaped.
+    pub(super) plain: bool,
     /// By workers that have ended, so that counters never fall.
     ended: Totals,
     /// By those that work, each with its number.
@@ -175,7 +177,8 @@ impl Table {
             }
             self.free -= 1;
         }
-        self.rows.push(Row { method, path: path.clone(), ended: Totals::new(scheme), cells: Vec::new() });
+        let plain = LabelValue::is_plain(&path);
+        self.rows.push(Row { method, path: path.clone(), plain, ended: Totals::new(scheme), cells: Vec::new() });
         self.slots.insert((method, path), self.rows.len() - 1);
         self.rows.len() - 1
     }
