@@ -1,12 +1,15 @@
 //! `bench`: each subcommand has a file that measures, prints a table and says how large its figures may be.
 
+mod measured;
 mod middleware;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
+use crate::build;
 use crate::flags::{Bench, BenchCmd};
 
 pub(crate) fn run(sh: &Shell, flags: &Bench) -> Result<ExitCode> {
@@ -17,6 +20,13 @@ pub(crate) fn run(sh: &Shell, flags: &Bench) -> Result<ExitCode> {
     figures.iter().filter_map(Figure::complaint).for_each(|complaint| eprintln!("{complaint}"));
     let failed = check && !figures.iter().all(Figure::passes);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn binary(sh: &Shell, bench: &str) -> Result<PathBuf> {
+    build::executable(
+        cmd!(sh, "cargo bench --package metrics-core --features actix-web --bench {bench} --no-run"),
+        bench,
+    )
 }
 
 /// A figure, how large it should be at most, and how large it may be.

@@ -1,14 +1,13 @@
 //! `bench middleware`: what a request costs in the middleware, beside its peers; crates/metrics-core/benches measures.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
-use super::Figure;
-use crate::build;
+use super::measured::{Measured, median};
+use super::{Figure, binary};
 
 /// Where code and heap come to lie differs from process to process, and costs as much as a small middleware: the figures
 /// are medians over the half of that many in which the bare app was fastest, as in the others somebody else was busy too.
@@ -51,13 +50,6 @@ pub(crate) fn run(sh: &Shell) -> Result<Vec<Figure>> {
     figures(&measured)
 }
 
-fn binary(sh: &Shell, bench: &str) -> Result<PathBuf> {
-    build::executable(
-        cmd!(sh, "cargo bench --package metrics-core --features actix-web --bench {bench} --no-run"),
-        bench,
-    )
-}
-
 fn count_instructions(sh: &Shell, timing: &Path, measured: &mut Measured) -> Result<()> {
     for (case, ..) in CASES {
         eprintln!("instructions: {case}");
@@ -83,37 +75,13 @@ fn instructions(sh: &Shell, timing: &Path, case: &str, contender: &str) -> Resul
     Ok((many? - few?) / 4_000.0)
 }
 
-/// What was measured: the numbers of each process by kind, case and contender.
-#[derive(Default)]
-struct Measured(BTreeMap<[String; 3], Vec<Vec<f64>>>);
-
 impl Measured {
-    /// Reads what a bench prints: `KIND CASE CONTENDER NUMBER...` a line.
-    fn read(&mut self, output: &str) -> Result<()> {
-        for line in output.lines() {
-            let words: Vec<&str> = line.split(' ').collect();
-            let [kind, case, contender, numbers @ ..] = &words[..] else { bail!("a bench printed `{line}`") };
-            let numbers: Result<_, _> = numbers.iter().map(|number| number.parse()).collect();
-            self.add([kind, case, contender], numbers.with_context(|| format!("a bench printed `{line}`"))?);
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, key: [&str; 3], numbers: Vec<f64>) {
-        self.0.entry(key.map(str::to_owned)).or_default().push(numbers);
-    }
-
-    fn processes(&self, key: [&str; 3]) -> Result<&[Vec<f64>]> {
-        let processes = self.0.get(&key.map(str::to_owned)).with_context(|| format!("no bench printed {key:?}"))?;
-        Ok(processes)
-    }
-
     /// The times of the quiet processes.
     fn times(&self, case: &str, contender: &str) -> Result<Vec<&Vec<f64>>> {
-        let bare = self.processes(["time", case, NONE])?;
+        let bare = self.all(["time", case, NONE])?;
         let mut quiet: Vec<usize> = (0..bare.len()).collect();
         quiet.sort_by(|&a, &b| bare[a][0].total_cmp(&bare[b][0]));
-        let times = self.processes(["time", case, contender])?;
+        let times = self.all(["time", case, contender])?;
         Ok(quiet[..bare.len().div_ceil(2)].iter().map(|&process| &times[process]).collect())
     }
 
@@ -121,7 +89,7 @@ impl Measured {
     fn get(&self, key: [&str; 3]) -> Result<Vec<f64>> {
         let processes = match key {
             ["time", case, contender] => self.times(case, contender)?,
-            _ => self.processes(key)?.iter().collect(),
+            _ => self.all(key)?.iter().collect(),
         };
         let median_of = |number| median(processes.iter().map(|numbers| numbers[number]).collect());
         Ok((0..processes[0].len()).map(median_of).collect())
@@ -140,11 +108,6 @@ impl Measured {
     fn share(&self, contender: &str) -> Result<f64> {
         Ok(self.get(["threads", CASES[0].0, contender])?[0])
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// In Markdown, and the two threads below it.
@@ -248,13 +211,5 @@ threads /hello none 0.8 0.7 0.9\nthreads /hello ours 0.73 0.7 0.9
         }
         let table = table(&measured).unwrap();
         assert!(table.contains("| 320 (140–160) / – / 0 | 0.53 | 1.60 |\n"), "{table}");
-    }
-
-    #[test]
-    fn a_line_that_is_none_is_an_error() {
-        for line in ["time /hello", "time /hello ours fast"] {
-            let error = Measured::default().read(line).unwrap_err().to_string();
-            assert!(error.contains(line), "{error}");
-        }
     }
 }
