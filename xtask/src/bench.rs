@@ -2,6 +2,7 @@
 
 mod measured;
 mod middleware;
+mod scrape;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use crate::flags::{Bench, BenchCmd};
 pub(crate) fn run(sh: &Shell, flags: &Bench) -> Result<ExitCode> {
     let (figures, check) = match &flags.subcommand {
         BenchCmd::Middleware(flags) => (middleware::run(sh)?, flags.check),
+        BenchCmd::Scrape(flags) => (scrape::run(sh)?, flags.check),
     };
     // On stderr, so that stdout is what goes into the docs.
     figures.iter().filter_map(Figure::complaint).for_each(|complaint| eprintln!("{complaint}"));

@@ -41,6 +41,11 @@ xflags::xflags! {
                 /// Fail if a figure is over its limit.
                 optional --check
             }
+            /// The scrape: processor time, memory and the latency of other requests, beside the prometheus crate's.
+            cmd scrape {
+                /// Fail if a figure is over its limit.
+                optional --check
+            }
         }
         /// Run the tests: all suites, or those named, of cargo, prometheus, stack.
         /// As root on Debian it installs what the suites need and is missing.
