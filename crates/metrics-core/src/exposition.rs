@@ -57,7 +57,8 @@ impl Exposition {
                 at.begun = true;
             }
             while let Some(part) = family.parts.get(at.part) {
-                while at.child < part.children() {
+                let children = part.children();
+                while at.child < children {
                     if buffer.len() >= FULL {
                         encoder.pause(buffer);
                         return true;

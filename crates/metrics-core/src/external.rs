@@ -318,28 +318,24 @@ impl Source for Targets {
     }
 }
 
+const PHASES: usize = Phase::ALL.len();
+
 /// The targets there were; a target's numbers are read under its own lock.
 struct TargetsSnapshot(Arc<Vec<Arc<Target>>>);
 
-impl TargetsSnapshot {
-    /// Children of a family per target. A child is written without a pause, so it has to be small.
-    fn parts(family: usize) -> usize {
-        if family == PHASE_DURATION { Phase::ALL.len() } else { 1 }
-    }
-}
-
 impl Snapshot for TargetsSnapshot {
     fn children(&self, family: usize) -> usize {
-        let targets = match family {
+        match family {
             // About the primary target only.
             DURATION | LAST_STATUS | PRIMARY => self.0.len().min(1),
+            // A child is written without a pause, so it has to be small.
+            PHASE_DURATION => self.0.len() * PHASES,
             _ => self.0.len(),
-        };
-        targets * Self::parts(family)
+        }
     }
 
     fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[LabelValue<'_>], Value<'_>)) {
-        let parts = Self::parts(family);
-        self.0[child / parts].read(family, child % parts, series);
+        let (target, part) = if family == PHASE_DURATION { (child / PHASES, child % PHASES) } else { (child, 0) };
+        self.0[target].read(family, part, series);
     }
 }

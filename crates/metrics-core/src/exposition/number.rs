@@ -5,12 +5,12 @@ use std::fmt::Write;
 /// Adds a whole number.
 #[inline]
 pub(super) fn whole(buffer: &mut Vec<u8>, number: u64) {
-    // Most buckets and counts are small, and a copy of known length is no call.
-    #[allow(clippy::cast_possible_truncation)] // below 100
-    match number {
-        0..10 => buffer.push(b'0' + number as u8),
-        10..100 => buffer.extend_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]),
-        _ => buffer.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+    // As most buckets and counts are.
+    #[allow(clippy::cast_possible_truncation)] // below 10
+    if number < 10 {
+        buffer.push(b'0' + number as u8);
+    } else {
+        buffer.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
 }
 
