@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::nice;
+
 use crate::client::Client;
-use crate::server::Server;
+use crate::server::{BEHIND, Server};
 
 /// As many connections to each: a scrape is on one of them.
 const WORKERS: usize = 2;
@@ -31,6 +33,7 @@ fn beside_scrapes<T>(server: &Server, measure: impl FnOnce() -> T) -> T {
     let mut client = Client::connect(server.port);
     thread::scope(|scope| {
         scope.spawn(|| {
+            let _ = nice(BEHIND); // of this thread alone, on Linux
             while scraping.load(Relaxed) {
                 client.get("/metrics");
             }

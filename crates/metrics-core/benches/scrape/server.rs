@@ -10,11 +10,16 @@ use std::{env, process, thread};
 
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer, web};
+use rustix::process::nice;
 
 use crate::clock::cpu_time;
 use crate::{contenders, state};
 
 const FLAG: &str = "--serve";
+
+/// Priority of servers and of what keeps them busy, behind that of the clients that measure how long they wait: those would
+/// be on other machines, and what they wait for a core would be counted as the server's.
+pub(crate) const BEHIND: i32 = 10;
 
 pub(crate) struct Server {
     pub(crate) port: u16,
@@ -64,6 +69,7 @@ pub(crate) fn serve(args: &[String]) -> Option<io::Result<()>> {
     if flag != FLAG {
         return None;
     }
+    let _ = nice(BEHIND); // of its threads too, as they start later
     let registry = state::registry(targets.parse().expect("a number of targets"));
     let workers = workers.parse().expect("a number of workers");
     Some(match contender.as_str() {
