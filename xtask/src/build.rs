@@ -44,6 +44,11 @@ pub(crate) fn server(sh: &Shell, flags: &[&str]) -> Result<PathBuf> {
     executable(cmd!(sh, "cargo build --package server {flags...}"), "actix-exporter")
 }
 
+/// A program beside metrics-core.
+pub(crate) fn example(sh: &Shell, name: &str) -> Result<PathBuf> {
+    executable(cmd!(sh, "cargo build --package metrics-core --features actix-web --example {name}"), name)
+}
+
 /// Builds and returns the path that cargo names: it depends on profile, target and CARGO_TARGET_DIR.
 pub(crate) fn executable(build: Cmd<'_>, target: &str) -> Result<PathBuf> {
     let messages = build.arg("--message-format=json-render-diagnostics").read()?;
@@ -54,7 +59,9 @@ pub(crate) fn executable(build: Cmd<'_>, target: &str) -> Result<PathBuf> {
             let ours = message["target"]["name"] == target;
             message["executable"].as_str().filter(|_| ours).map(PathBuf::from)
         })
-        .with_context(|| format!("cargo built no binary `{target}`: see [[bin]] and [[bench]] in the Cargo.toml files"))
+        .with_context(|| {
+            format!("cargo built no binary `{target}`: see [[bin]], [[example]] and [[bench]] in the Cargo.toml files")
+        })
 }
 
 fn mebibytes(bytes: u64) -> String {

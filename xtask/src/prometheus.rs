@@ -13,6 +13,8 @@ use crate::process::{self, Running};
 use crate::wait;
 
 pub(crate) const CONFIG: &str = "compose/prometheus/prometheus.yml";
+/// With this, Prometheus asks for protobuf by itself, and takes native histograms.
+pub(crate) const NATIVE_HISTOGRAMS: &str = "--enable-feature=native-histograms";
 /// The exporter as the stack's network knows it.
 const TARGET: &str = "actix_exporter:2121";
 const INTERVAL: &str = "scrape_interval: 15s";
@@ -41,6 +43,16 @@ pub(crate) struct Prometheus {
 
 impl Prometheus {
     pub(crate) fn start(binary: &Path, dir: &Path, config: &str, listen: SocketAddr) -> Result<Prometheus> {
+        Prometheus::start_with(binary, dir, config, listen, &[])
+    }
+
+    pub(crate) fn start_with(
+        binary: &Path,
+        dir: &Path,
+        config: &str,
+        listen: SocketAddr,
+        flags: &[&str],
+    ) -> Result<Prometheus> {
         let (file, data, log) = (dir.join("prometheus.yml"), dir.join("data"), dir.join("prometheus.log"));
         std::fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))?;
         let (stdout, stderr) = process::log_to(&log)?;
@@ -49,6 +61,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))
             .arg(format!("--web.listen-address={listen}"))
+            .args(flags)
             .current_dir(dir)
             .stdout(stdout)
             .stderr(stderr);
@@ -61,6 +74,18 @@ impl Prometheus {
         wait::until("Prometheus sees the exporter up", limit, |last| {
             self.check()?;
             Ok(self.api.up(last))
+        })
+    }
+
+    /// Waits until that many targets have been scraped: what was found is there to be asked for. `labels` select them.
+    pub(crate) fn wait_scraped(&mut self, labels: &str, targets: usize, limit: Duration) -> Result<()> {
+        wait::until(&format!("{targets} targets are up"), limit, |last| {
+            self.check()?;
+            // `up` comes with the samples; the target page is a moment ahead of them.
+            let up = self.api.value(&format!("count(up{{{labels}}} == 1)"));
+            let bad = self.api.no_bad_target().err().map(|error| format!("{error:#}"));
+            *last = format!("{up:?}; {}", bad.unwrap_or_default());
+            Ok(up.is_ok_and(|up| up == Some(targets as f64)).then_some(()))
         })
     }
 
@@ -95,6 +120,18 @@ impl Api {
         let answer = self.get("query", &[("query", expr)])?;
         let Some(sample) = answer["result"][0]["value"][1].as_str() else { return Ok(None) };
         Ok(Some(sample.parse().with_context(|| format!("{expr}: no number: {sample}"))?))
+    }
+
+    /// Fails with what the target page says of a target that is not up.
+    pub(crate) fn no_bad_target(&self) -> Result<()> {
+        let targets = self.get("targets", &[("state", "active")])?;
+        let targets = targets["activeTargets"].as_array().context("there is no target page")?;
+        ensure!(!targets.is_empty(), "there are no targets");
+        for target in targets {
+            let (health, error) = (&target["health"], &target["lastError"]);
+            ensure!(health == "up" && error == "", "{}: health {health}, error {error}", target["labels"]);
+        }
+        Ok(())
     }
 
     /// The `data` of an API answer.

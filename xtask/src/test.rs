@@ -1,6 +1,10 @@
 //! `test`: every suite in its order, one tally, one last line that says how it went.
 
 mod cargo;
+mod exporter;
+mod formats;
+mod forwarder;
+mod loopback;
 mod prometheus;
 mod setup;
 mod stack;

@@ -20,7 +20,7 @@ impl Suite {
     pub(crate) fn budget(self) -> u64 {
         match self {
             Suite::Cargo | Suite::Stack => 300,
-            Suite::Prometheus => 90,
+            Suite::Prometheus => 120,
         }
     }
 }

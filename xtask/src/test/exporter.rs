@@ -1,0 +1,84 @@
+//! Programs that are scraped: the server, and examples of metrics-core.
+
+use std::env;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{self, Running};
+use crate::wait;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A program with `/metrics` on a port that the system chose.
+pub(super) struct Exporter {
+    process: Running,
+    pub(super) address: SocketAddr,
+    log: PathBuf,
+}
+
+impl Exporter {
+    /// The server. `target` is on this machine.
+    pub(super) fn server(binary: &Path, dir: &Path, target: &str, flags: &[&str]) -> Result<Exporter> {
+        let mut command = Command::new(binary);
+        // What the caller has set for his own exporter is not this test's.
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ACTIX_EXPORTER_")) {
+            command.env_remove(name);
+        }
+        command.args(["--web.listen-address", "127.0.0.1:0", "--target", target]).args(flags);
+        Exporter::start(&mut command, &dir.join("server.log"))
+    }
+
+    /// An example, which takes its address as an argument and prints its URL.
+    pub(super) fn example(binary: &Path, dir: &Path) -> Result<Exporter> {
+        Exporter::start(Command::new(binary).arg("127.0.0.1:0"), &dir.join("example.log"))
+    }
+
+    fn start(command: &mut Command, log: &Path) -> Result<Exporter> {
+        let (stdout, stderr) = process::log_to(log)?;
+        let mut process = Running::spawn("the exporter", command.stdout(stdout).stderr(stderr))?;
+        let address = wait::until("the exporter says its address", LIMIT, |last| {
+            process.check().with_context(|| format!("its log ends: {}", process::tail(log)))?;
+            *last = process::tail(log);
+            Ok(address_in(&std::fs::read_to_string(log)?))
+        })?;
+        Ok(Exporter { process, address, log: log.to_owned() })
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Stops it as an operator would: its exit code has to be 0.
+    pub(super) fn stop(mut self) -> Result<()> {
+        let status = self.process.stop()?;
+        ensure!(status.success(), "{status}; its log ends: {}", process::tail(&self.log));
+        Ok(())
+    }
+}
+
+/// The server logs it, an example prints a URL. A line half written has no end yet.
+fn address_in(log: &str) -> Option<SocketAddr> {
+    let (complete, _) = log.rsplit_once('\n')?;
+    complete.lines().find_map(|line| {
+        let url = line.split_once("listening on ").map_or(line, |(_, url)| url).strip_prefix("http://")?;
+        url.split('/').next()?.parse().ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address_in;
+
+    #[test]
+    fn the_address_is_read_from_the_log_once_its_line_is_complete() {
+        let line = "[2026-01-01T00:00:00Z INFO server] listening on http://127.0.0.1:4711";
+        assert_eq!(address_in(line), None);
+        assert_eq!(address_in(&format!("{line}\n")).unwrap().port(), 4711);
+        assert_eq!(address_in("http://127.0.0.1:4711/metrics\n").unwrap().port(), 4711);
+        assert_eq!(address_in("probing http://127.0.0.1:1\n"), None);
+    }
+}
