@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use ureq::Agent;
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, RequestBuilder};
 
 static AGENT: LazyLock<Agent> = LazyLock::new(|| {
     Agent::config_builder()
@@ -21,8 +22,17 @@ pub(crate) fn get(url: &str) -> Result<String> {
     get_with(url, &[])
 }
 
+/// The same in the format of `accept`.
+pub(crate) fn get_as(url: &str, accept: &str) -> Result<String> {
+    body(url, AGENT.get(url).header("accept", accept))
+}
+
 pub(crate) fn get_with(url: &str, query: &[(&str, &str)]) -> Result<String> {
-    let mut answer = AGENT.get(url).query_pairs(query.iter().copied()).call().with_context(|| format!("GET {url}"))?;
+    body(url, AGENT.get(url).query_pairs(query.iter().copied()))
+}
+
+fn body(url: &str, request: RequestBuilder<WithoutBody>) -> Result<String> {
+    let mut answer = request.call().with_context(|| format!("GET {url}"))?;
     let body = answer.body_mut().read_to_string().with_context(|| format!("GET {url}: its body"))?;
     ensure!(answer.status() == 200, "GET {url} answered {}: {}", answer.status(), body.trim());
     Ok(body)

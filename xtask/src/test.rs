@@ -5,6 +5,7 @@ mod exporter;
 mod formats;
 mod forwarder;
 mod loopback;
+mod parsers;
 mod prometheus;
 mod setup;
 mod stack;
@@ -32,6 +33,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
         let ended = match suite {
             Suite::Cargo => cargo::run(sh, &mut tally),
             Suite::Prometheus => prometheus::run(sh, &setup, &mut tally),
+            Suite::Parsers => parsers::run(sh, &setup, &mut tally),
             Suite::Stack => stack::run(sh, &setup, &mut tally),
         };
         if let Err(error) = ended {

@@ -92,6 +92,20 @@ impl Setup<'_> {
         Ok(Binary { version, prometheus: prometheus.to_owned(), promtool })
     }
 
+    /// A Python with prometheus_client. Debian's package is for Debian's own, which need not be the one in PATH.
+    pub(crate) fn python(&self) -> Result<PathBuf> {
+        let find = || {
+            ["python3", "/usr/bin/python3"].map(PathBuf::from).into_iter().find(|python| {
+                let import = cmd!(self.sh, "{python} -c 'import prometheus_client.openmetrics.parser'");
+                import.quiet().ignore_stdout().ignore_stderr().run().is_ok()
+            })
+        };
+        if find().is_none() {
+            self.apt(&["python3-prometheus-client"], Daemons::MayStart)?;
+        }
+        find().context("still no `python3` that has prometheus_client after its installation")
+    }
+
     /// An engine that answers, with all its compose clients. What it started is stopped when the value goes.
     pub(crate) fn engine(&self) -> Result<(Engine, Vec<Client>)> {
         let engine = match self.running_engine() {

@@ -9,18 +9,21 @@ pub(crate) enum Suite {
     Cargo,
     /// A real Prometheus scrapes the running server.
     Prometheus,
+    /// Parsers of others read the metrics.
+    Parsers,
     /// The compose stack on a real engine.
     Stack,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Suite; 3] = [Suite::Cargo, Suite::Prometheus, Suite::Stack];
+    pub(crate) const ALL: [Suite; 4] = [Suite::Cargo, Suite::Prometheus, Suite::Parsers, Suite::Stack];
 
     /// Seconds that a cold run takes on two cores, downloads apart.
     pub(crate) fn budget(self) -> u64 {
         match self {
             Suite::Cargo | Suite::Stack => 300,
             Suite::Prometheus => 120,
+            Suite::Parsers => 60,
         }
     }
 }
@@ -30,6 +33,7 @@ impl fmt::Display for Suite {
         f.write_str(match self {
             Suite::Cargo => "cargo",
             Suite::Prometheus => "prometheus",
+            Suite::Parsers => "parsers",
             Suite::Stack => "stack",
         })
     }
@@ -40,6 +44,6 @@ impl FromStr for Suite {
 
     fn from_str(name: &str) -> Result<Suite, String> {
         let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
-        known.ok_or(format!("`{name}` is no suite: choose cargo, prometheus or stack"))
+        known.ok_or(format!("`{name}` is no suite: choose cargo, prometheus, parsers or stack"))
     }
 }
