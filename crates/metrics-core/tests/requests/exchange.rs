@@ -18,8 +18,9 @@ use tokio::net::TcpStream;
 use crate::app::{self, Layout, app, next_number};
 use crate::case::{case, get, request};
 use crate::cases::hello;
+use crate::kit::{Server, in_time};
 use crate::scrape::{Books, Scrape, registered};
-use crate::wire::{Server, in_time, mock};
+use crate::wire::mock;
 
 const HELLO: [(&str, &str); 2] = [("method", "GET"), ("path", "/hello")];
 

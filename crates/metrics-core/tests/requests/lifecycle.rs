@@ -13,9 +13,10 @@ use metrics_core::{HttpMetrics, RegisterError};
 use crate::app::{self, Layout, app, next_number};
 use crate::case::{case, get};
 use crate::cases::hello;
+use crate::kit::{Server, in_time};
 use crate::scrape::{Books, Scrape, registered};
 use crate::table::while_scraped;
-use crate::wire::{Http1, Server, in_time, mock};
+use crate::wire::{Http1, mock};
 
 #[actix_web::test]
 async fn r1_what_all_workers_count_adds_up() {

@@ -8,7 +8,7 @@
 //! | [`labels`] | how many label values there are, and which |
 //! | [`lifecycle`] | workers and servers that start and end; registering twice |
 //! | [`options`] | what `Config` changes and refuses; the cap on series; nested wrapping |
-//! | [`case`], [`app`], [`wire`], [`scrape`] | what a case is; the app under test; the clients; the books against which a scrape is checked |
+//! | [`case`], [`app`], [`wire`], [`kit`], [`scrape`] | what a case is; the app under test; the clients; the books against which a scrape is checked |
 //!
 //! The ids (T…, L…, V…, R…) name the rules, and each stands in the `id` of a case or in the name of a test; see
 //! docs/metrics.md. Tests wait for events: a gate that a handler stands at, a connection that closes, or, as a client may
@@ -20,6 +20,8 @@ mod app;
 mod case;
 mod cases;
 mod exchange;
+#[path = "../kit/mod.rs"]
+mod kit;
 mod labels;
 mod lifecycle;
 mod options;

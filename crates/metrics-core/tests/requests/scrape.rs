@@ -8,6 +8,7 @@ use metrics_core::HttpMetrics;
 use metrics_core::prometheus::{Registry, TextEncoder};
 
 use crate::case::{Counted, End, Sent};
+use crate::kit::{Labels, series};
 
 pub(crate) fn registered() -> (Registry, HttpMetrics) {
     let registry = Registry::new();
@@ -27,7 +28,7 @@ pub(crate) struct Scrape {
 #[derive(Debug)]
 pub(crate) struct Sample {
     pub(crate) name: String,
-    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) labels: Labels,
     pub(crate) value: f64,
 }
 
@@ -98,34 +99,9 @@ pub(crate) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<
 }
 
 fn sample(line: &str) -> Sample {
-    let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no value: {line}"));
-    let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    assert!(!name.is_empty() && name.chars().all(legal), "name: {line}");
-    let mut chars = labels.chars().peekable();
-    let mut parsed = BTreeMap::new();
-    while chars.peek() != Some(&'}') {
-        let label: String = chars.by_ref().take_while(|c| *c != '=').collect();
-        assert!(!label.is_empty() && label.chars().all(legal), "label: {line}");
-        assert_eq!(chars.next(), Some('"'), "quote: {line}");
-        let mut text = String::new();
-        loop {
-            match chars.next() {
-                Some('"') => break,
-                Some('\\') => text.push(match chars.next() {
-                    Some('n') => '\n',
-                    Some(c @ ('\\' | '"')) => c,
-                    other => panic!("escape {other:?}: {line}"),
-                }),
-                Some(c) => text.push(c),
-                None => panic!("no end: {line}"),
-            }
-        }
-        assert_eq!(parsed.insert(label, text), None, "label twice: {line}");
-        chars.next_if_eq(&',');
-    }
-    assert_eq!(chars.count(), 1, "after the labels: {line}");
-    Sample { name: name.to_owned(), labels: parsed, value: value.parse().unwrap_or_else(|_| panic!("value: {line}")) }
+    let (name, labels, value) = series(line);
+    let value = value.strip_prefix(' ').and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("value: {line}"));
+    Sample { name, labels, value }
 }
 
 /// What must have been counted.
@@ -260,8 +236,6 @@ pub(crate) fn watch(registry: &Registry, stop: &AtomicBool) -> Result<usize, Str
     }
     unreachable!("counted all numbers there are")
 }
-
-type Labels = BTreeMap<String, String>;
 
 /// The buckets of each histogram do not decrease, and the last is `_count`.
 fn buckets(samples: &BTreeMap<(String, Labels), f64>) -> Result<(), String> {

@@ -13,8 +13,9 @@ use metrics_core::prometheus::Registry;
 use crate::app::{LAYOUTS, Layout, app};
 use crate::case::{Case, Over};
 use crate::cases;
+use crate::kit::Server;
 use crate::scrape::{Books, Scrape, registered, watch};
-use crate::wire::{Http1, Http2, Seen, Server, mock};
+use crate::wire::{Http1, Http2, Seen, mock};
 
 /// Each case alone: in a registry of its own, and before the next one begins. What carried it is kept until the books
 /// agree, as a worker that ends takes what it has in flight with it.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actix_http::Request as Incoming;
 use actix_web::body::{MessageBody, to_bytes};
-use actix_web::dev::{Payload, ServerHandle, Service, ServiceResponse};
+use actix_web::dev::{Payload, Service, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service};
@@ -18,11 +18,12 @@ use actix_web::web::Bytes;
 use actix_web::{Error, HttpServer};
 use futures::FutureExt;
 use metrics_core::HttpMetrics;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::app::{self, Layout, app, next_number};
 use crate::case::{Body, Case, Client, Request, Sees, Text};
+use crate::kit::{Server, in_time, read_chunk, read_head};
 use crate::scrape::ensure;
 
 /// What came back.
@@ -62,11 +63,6 @@ impl Request {
     fn target(&self, n: u64) -> String {
         self.target.replace("{n}", &n.to_string())
     }
-}
-
-/// No exchange here takes longer; a test that hangs says where.
-pub(crate) async fn in_time<T>(what: impl Future<Output = T>) -> Result<T, String> {
-    actix_rt::time::timeout(Duration::from_secs(20), what).await.map_err(|_| "hangs".to_owned())
 }
 
 fn told(error: impl Debug) -> String {
@@ -163,12 +159,6 @@ where
     }
 }
 
-/// A live server on a port that the system chooses; stops with the value. To be made within an actix system.
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
-    pub(crate) handle: ServerHandle,
-}
-
 impl Server {
     pub(crate) fn start(layout: Layout, http: &HttpMetrics, workers: usize) -> Self {
         let http = http.clone();
@@ -177,18 +167,6 @@ impl Server {
         let server = server.keep_alive(Duration::from_secs(600)).bind_auto_h2c("127.0.0.1:0").unwrap();
         let address = server.addrs()[0];
         Self::run(address, server.run())
-    }
-
-    pub(crate) fn run(address: SocketAddr, server: actix_web::dev::Server) -> Self {
-        let handle = server.handle();
-        actix_rt::spawn(server);
-        Self { address, handle }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.handle.stop(false));
     }
 }
 
@@ -275,13 +253,10 @@ async fn read(connection: &mut BufReader<TcpStream>, case: &Case, seen: &mut See
         seen.whole = true;
     } else if head.header("transfer-encoding") == Some("chunked") {
         loop {
-            let length = usize::from_str_radix(line(connection).await?.trim(), 16).map_err(io::Error::other)?;
-            let begun = seen.body.len();
-            seen.body.resize(begun + length, 0);
-            connection.read_exact(&mut seen.body[begun..]).await?;
-            line(connection).await?;
-            if length == 0 || case.client == Client::LeavesMidway {
-                seen.whole = length == 0;
+            let chunk = read_chunk(connection).await?;
+            seen.body.extend_from_slice(&chunk);
+            if chunk.is_empty() || case.client == Client::LeavesMidway {
+                seen.whole = chunk.is_empty();
                 break;
             }
         }
@@ -295,36 +270,6 @@ async fn read(connection: &mut BufReader<TcpStream>, case: &Case, seen: &mut See
         return Ok(false);
     }
     Ok(head.header("connection") != Some("close"))
-}
-
-struct Head {
-    status: u16,
-    headers: Vec<(String, String)>,
-}
-
-impl Head {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find_map(|(other, value)| (other == name).then_some(&**value))
-    }
-}
-
-async fn read_head(connection: &mut BufReader<TcpStream>) -> io::Result<Head> {
-    let first = line(connection).await?;
-    let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let status = status.ok_or_else(|| io::Error::other(first))?;
-    let mut headers = vec![];
-    while let Some((name, value)) = line(connection).await?.split_once(':') {
-        headers.push((name.to_ascii_lowercase(), value.trim().to_ascii_lowercase()));
-    }
-    Ok(Head { status, headers })
-}
-
-async fn line(connection: &mut BufReader<TcpStream>) -> io::Result<String> {
-    let mut line = String::new();
-    match connection.read_line(&mut line).await? {
-        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        _ => Ok(line),
-    }
 }
 
 /// A client of HTTP/2 that knows without asking that the server speaks it; one connection for as long as it holds.
