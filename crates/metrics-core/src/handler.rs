@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::BodyStream;
 use actix_web::dev::{AppService, HttpServiceFactory};
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{ConnectionType, Method, StatusCode, Version, header};
 use actix_web::web::{self, Bytes};
 use actix_web::{Error, HttpRequest, HttpResponse, rt};
 use futures::stream;
@@ -143,7 +143,7 @@ impl HttpServiceFactory for MetricsHandler {
 
 impl Handler {
     async fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let response = match *request.method() {
+        let mut response = match *request.method() {
             Method::GET => self.scrape(request).await,
             Method::HEAD => {
                 let nothing = BodyStream::new(stream::empty::<Result<Bytes, Error>>());
@@ -151,6 +151,11 @@ impl Handler {
             }
             _ => method_not_allowed(),
         };
+        if request.version() < Version::HTTP_11 {
+            // Who knows no chunks, which actix-web sends all the same, finds the end of a body in that of the connection.
+            response.head_mut().no_chunking(true);
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
         self.tally.answered(response.status());
         response
     }
