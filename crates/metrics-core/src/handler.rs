@@ -162,7 +162,7 @@ impl Handler {
 
     async fn scrape(&self, request: &HttpRequest) -> HttpResponse {
         let timeout = scrape_timeout(request).unwrap_or(self.config.timeout);
-        let Some(slot) = self.tally.enter(self.config.max_requests, Instant::now() + timeout) else {
+        let Some(slot) = self.tally.enter(self.config.max_requests, Instant::now().checked_add(timeout)) else {
             return HttpResponse::ServiceUnavailable()
                 .insert_header((header::RETRY_AFTER, "1"))
                 .content_type("text/plain; charset=utf-8")
@@ -287,8 +287,8 @@ const CODES: [StatusCode; 4] = [
 #[derive(Default)]
 struct Slots {
     last: u64,
-    /// By number: until when.
-    taken: Vec<(u64, Instant)>,
+    /// By number: until when, if that can be said.
+    taken: Vec<(u64, Option<Instant>)>,
 }
 
 impl Tally {
@@ -309,11 +309,11 @@ impl Tally {
     }
 
     /// A scrape begins, unless there are `most` of them whose time is not over.
-    fn enter(self: &Arc<Self>, most: usize, until: Instant) -> Option<Slot> {
+    fn enter(self: &Arc<Self>, most: usize, until: Option<Instant>) -> Option<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if most > 0 && slots.taken.len() >= most {
             let now = Instant::now();
-            slots.taken.retain(|(_, until)| *until > now);
+            slots.taken.retain(|(_, until)| until.is_none_or(|until| until > now));
             if slots.taken.len() >= most {
                 return None;
             }
