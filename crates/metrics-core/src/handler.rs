@@ -223,14 +223,11 @@ impl Handler {
         let (plan, faults) = if let Ok(whole) = rt::time::timeout(limit, whole).await {
             whole?
         } else {
-            let own = move || {
-                let what = format!(
-                    "collectors in the registry had not answered after {limit:?}: make them faster, or let them cache"
-                );
-                let mut faults = vec![Fault { cause: FaultCause::Timeout, what }];
-                (make(Vec::new(), &mut faults), faults)
-            };
-            rt::task::spawn_blocking(own).await?
+            // On the worker: whoever hangs may hold all the threads that it has for such. Without others it is soon done.
+            let what =
+                "collectors in the registry did not answer in time: make them faster, or let them cache".to_owned();
+            let mut faults = vec![Fault { cause: FaultCause::Timeout, what }];
+            (make(Vec::new(), &mut faults), faults)
         };
         for fault in &faults {
             self.tally.fault(fault);
