@@ -14,6 +14,14 @@ pub(super) fn whole(buffer: &mut Vec<u8>, number: u64) {
     }
 }
 
+/// Adds a whole number that may be negative.
+pub(super) fn signed(buffer: &mut Vec<u8>, number: i64) {
+    if number < 0 {
+        buffer.push(b'-');
+    }
+    whole(buffer, number.unsigned_abs());
+}
+
 /// Adds a value: the shortest text that reads back as the same number.
 pub(super) fn value(buffer: &mut Vec<u8>, number: f64) {
     /// Up to here every whole number is a different f64.
@@ -22,10 +30,7 @@ pub(super) fn value(buffer: &mut Vec<u8>, number: f64) {
     let whole = number as i64;
     #[allow(clippy::float_cmp)] // the same one, or not whole
     if whole as f64 == number && whole.unsigned_abs() < EXACT {
-        if whole < 0 {
-            buffer.push(b'-');
-        }
-        self::whole(buffer, whole.unsigned_abs());
+        signed(buffer, whole);
     } else if number.is_finite() {
         buffer.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
     } else {

@@ -227,8 +227,11 @@ impl Time {
     fn end_line(self, buffer: &mut Vec<u8>) {
         if let Some(milliseconds) = self.milliseconds {
             buffer.push(b' ');
-            // OpenMetrics counts in seconds.
-            number::value(buffer, milliseconds as f64 / if self.open_metrics { 1e3 } else { 1.0 });
+            if self.open_metrics {
+                number::value(buffer, milliseconds as f64 / 1e3); // seconds, with fractions
+            } else {
+                number::signed(buffer, milliseconds);
+            }
         }
         buffer.push(b'\n');
     }
