@@ -86,10 +86,13 @@ fn rises(numbers: &[f64]) -> bool {
     !numbers.iter().any(|number| number.is_nan()) && numbers.windows(2).all(|pair| pair[0] < pair[1])
 }
 
-/// Without `+Inf`, which a collector may or may not say.
+/// Without that of `+Inf`, which a collector may or may not say.
+fn buckets(histogram: &Histogram) -> impl Iterator<Item = &Bucket> {
+    histogram.get_bucket().iter().filter(|bucket| bucket.upper_bound() != f64::INFINITY)
+}
+
 fn bounds(histogram: &Histogram) -> Vec<f64> {
-    let bounds = histogram.get_bucket().iter().map(Bucket::upper_bound);
-    bounds.filter(|bound| *bound != f64::INFINITY).collect()
+    buckets(histogram).map(Bucket::upper_bound).collect()
 }
 
 fn quantiles(summary: &Summary) -> Vec<(f64, f64)> {
@@ -127,17 +130,12 @@ pub(super) fn value(kind: Kind, metric: &Metric, read: impl FnOnce(Value<'_>)) {
         Kind::Histogram => {
             let histogram = metric.get_histogram();
             let bounds = bounds(histogram);
-            let counts = histogram.get_bucket().iter().map(Bucket::cumulative_count).take(bounds.len());
+            let counts = buckets(histogram).map(Bucket::cumulative_count);
             let mut before = 0u64;
             // What falls wraps around, and is the same again once it is added up.
             let bucket = |count: u64| count.wrapping_sub(std::mem::replace(&mut before, count));
-            let buckets: Vec<u64> = counts.chain([histogram.get_sample_count()]).map(bucket).collect();
-            read(Value::Histogram {
-                bounds: &bounds,
-                buckets: &buckets,
-                sum: histogram.get_sample_sum(),
-                native: None,
-            });
+            let counts: Vec<u64> = counts.chain([histogram.get_sample_count()]).map(bucket).collect();
+            read(Value::Histogram { bounds: &bounds, buckets: &counts, sum: histogram.get_sample_sum(), native: None });
         }
         Kind::Summary => {
             let summary = metric.get_summary();
