@@ -373,3 +373,38 @@ impl Snapshot for TallySnapshot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::App;
+    use actix_web::test::{TestRequest, call_service, init_service};
+
+    use super::*;
+
+    /// A set of ours that cannot be read.
+    struct Broken;
+
+    impl Source for Broken {
+        fn families(&self) -> &[Family] {
+            &[]
+        }
+
+        fn snapshot(self: Arc<Self>) -> Arc<dyn Snapshot> {
+            std::panic::resume_unwind(Box::new("on purpose"))
+        }
+    }
+
+    #[actix_web::test]
+    async fn s9_a_set_that_cannot_be_read_is_500_and_leaves_its_place() {
+        let registry = Registry::new();
+        register(&registry, Arc::new(Broken)).unwrap();
+        let handler = MetricsHandler::register(&registry).unwrap();
+        let app = init_service(App::new().service(handler.clone())).await;
+        let response = call_service(&app, TestRequest::get().uri("/metrics").to_request()).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let Tally { requests, in_flight, slots, .. } = &*handler.0.tally;
+        let counted: Vec<u64> = requests.iter().map(|count| count.load(Relaxed)).collect();
+        assert_eq!((counted, in_flight.load(Relaxed)), (vec![0, 0, 1, 0], 0));
+        assert!(slots.lock().unwrap().taken.is_empty());
+    }
+}
