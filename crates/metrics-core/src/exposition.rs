@@ -5,6 +5,7 @@
 //! its reader, and nothing is kept behind him.
 
 mod accept;
+mod fault;
 mod foreign;
 mod number;
 mod plan;
@@ -13,7 +14,8 @@ mod stream;
 mod text;
 
 pub(crate) use accept::{Format, accepted_format, accepts_gzip};
-pub(crate) use plan::{Fault, Filter, Plan};
+pub(crate) use fault::Fault;
+pub(crate) use plan::{Filter, Plan};
 pub(crate) use stream::Stream;
 
 use crate::exposition::plan::Part;

@@ -1,36 +1,25 @@
-//! For actix-web: the handler that answers scrapes, and the metrics that it has of itself.
+//! For actix-web: the handler that answers scrapes.
+
+mod tally;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::BodyStream;
 use actix_web::dev::{AppService, HttpServiceFactory};
-use actix_web::http::{ConnectionType, Method, StatusCode, Version, header};
+use actix_web::http::{ConnectionType, Method, Version, header};
 use actix_web::web::{self, Bytes};
-use actix_web::{Error, HttpRequest, HttpResponse, rt};
+use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder, rt};
 use futures::stream;
 use prometheus::Registry;
 use tokio::sync::Semaphore;
 
 use crate::adapter::gather_foreign;
 use crate::exposition::{Exposition, Fault, Filter, Format, Plan, Stream, accepted_format, accepts_gzip};
-use crate::family::{Family, LabelValue, Value, families};
 use crate::pages::method_not_allowed;
 use crate::register::{RegisterError, Sources, register};
-use crate::source::{Snapshot, Source};
-use crate::vocab::FaultCause;
-
-families! {
-    REQUESTS: counter("metrics_handler_requests_total", "Number of scrapes answered, by status code", &["code"]),
-    IN_FLIGHT: gauge("metrics_handler_requests_in_flight", "Number of scrapes being served", &[]),
-    ERRORS: counter(
-        "metrics_handler_errors_total",
-        "Number of times that a scrape lacked something, by cause",
-        &["cause"]
-    ),
-}
+use tally::Tally;
 
 /// How scrapes are answered, where the defaults do not fit.
 ///
@@ -147,7 +136,7 @@ impl Handler {
             Method::GET => self.scrape(request).await,
             Method::HEAD => {
                 let nothing = BodyStream::new(stream::empty::<Result<Bytes, Error>>());
-                self.exposition(request).body(nothing)
+                head(request, self.format(request)).body(nothing)
             }
             _ => method_not_allowed(),
         };
@@ -173,7 +162,7 @@ impl Handler {
         match self.plan(format, filter, timeout.mul_f32(0.9)).await {
             Ok(plan) => {
                 let stream = Stream::new(Exposition::new(plan, format), accepts_gzip(request.headers()), slot);
-                self.exposition(request).body(stream)
+                head(request, format).body(stream)
             }
             Err(error) => HttpResponse::InternalServerError()
                 .content_type("text/plain; charset=utf-8")
@@ -181,24 +170,11 @@ impl Handler {
         }
     }
 
-    /// The head of a scrape.
-    fn exposition(&self, request: &HttpRequest) -> actix_web::HttpResponseBuilder {
-        let mut response = HttpResponse::Ok();
-        response.content_type(self.format(request).content_type());
-        response.insert_header((header::VARY, "Accept, Accept-Encoding"));
-        if accepts_gzip(request.headers()) {
-            response.insert_header((header::CONTENT_ENCODING, "gzip"));
-        }
-        response
-    }
-
     fn format(&self, request: &HttpRequest) -> Format {
         let protobuf = self.sources.list().iter().any(|source| source.has_native_histograms());
         accepted_format(request.headers(), protobuf)
     }
-}
 
-impl Handler {
     /// What there is to be written. Gathered and put in order off the worker, as nobody knows how long others take.
     async fn plan(&self, format: Format, filter: Filter, limit: Duration) -> Result<Plan, rt::task::JoinError> {
         let (sources, registry, gathers) = (self.sources.list(), self.registry.clone(), self.gathers.clone());
@@ -211,7 +187,7 @@ impl Handler {
                 rt::task::spawn_blocking(move || {
                     let mut faults = Vec::new();
                     let foreign = gather_foreign(&registry).unwrap_or_else(|panic| {
-                        faults.push(panicked(panic.as_ref()));
+                        faults.push(Fault::panic(panic.as_ref()));
                         Vec::new()
                     });
                     drop(turn);
@@ -224,9 +200,7 @@ impl Handler {
             whole?
         } else {
             // On the worker: whoever hangs may hold all the threads that it has for such. Without others it is soon done.
-            let what =
-                "collectors in the registry did not answer in time: make them faster, or let them cache".to_owned();
-            let mut faults = vec![Fault { cause: FaultCause::Timeout, what }];
+            let mut faults = vec![Fault::timeout()];
             (make(Vec::new(), &mut faults), faults)
         };
         for fault in &faults {
@@ -236,13 +210,15 @@ impl Handler {
     }
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Fault {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
-    Fault {
-        cause: FaultCause::Panic,
-        what: format!("a collector in the registry panicked: {text}; mend or unregister it"),
+/// The head of the answer to a scrape.
+fn head(request: &HttpRequest, format: Format) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.content_type(format.content_type());
+    response.insert_header((header::VARY, "Accept, Accept-Encoding"));
+    if accepts_gzip(request.headers()) {
+        response.insert_header((header::CONTENT_ENCODING, "gzip"));
     }
+    response
 }
 
 /// The families that are asked for. The parameter is that of client_golang's handler.
@@ -260,126 +236,15 @@ fn scrape_timeout(request: &HttpRequest) -> Option<Duration> {
     (seconds > 0.0 && seconds <= 3600.0).then(|| Duration::from_secs_f64(seconds))
 }
 
-/// What the handler counts of itself.
-#[derive(Default)]
-struct Tally {
-    /// By code.
-    requests: [AtomicU64; CODES.len()],
-    in_flight: AtomicU64,
-    /// By cause.
-    errors: [AtomicU64; FaultCause::ALL.len()],
-    slots: Mutex<Slots>,
-    /// What has been logged.
-    told: Mutex<HashSet<String>>,
-}
-
-const CODES: [StatusCode; 4] = [
-    StatusCode::OK,
-    StatusCode::METHOD_NOT_ALLOWED,
-    StatusCode::INTERNAL_SERVER_ERROR,
-    StatusCode::SERVICE_UNAVAILABLE,
-];
-
-/// The scrapes that count towards the limit.
-#[derive(Default)]
-struct Slots {
-    last: u64,
-    /// By number: until when, if that can be said.
-    taken: Vec<(u64, Option<Instant>)>,
-}
-
-impl Tally {
-    fn answered(&self, status: StatusCode) {
-        if let Some(code) = CODES.iter().position(|code| *code == status) {
-            self.requests[code].fetch_add(1, Relaxed);
-        }
-    }
-
-    fn fault(&self, fault: &Fault) {
-        /// Of what is logged once and remembered for it.
-        const MOST_TOLD: usize = 1000;
-        self.errors[fault.cause as usize].fetch_add(1, Relaxed);
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() < MOST_TOLD && told.insert(fault.what.clone()) {
-            log::warn!("scrape: {}", fault.what);
-        }
-    }
-
-    /// A scrape begins, unless there are `most` of them whose time is not over.
-    fn enter(self: &Arc<Self>, most: usize, until: Option<Instant>) -> Option<Slot> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if most > 0 && slots.taken.len() >= most {
-            let now = Instant::now();
-            slots.taken.retain(|(_, until)| until.is_none_or(|until| until > now));
-            if slots.taken.len() >= most {
-                return None;
-            }
-        }
-        slots.last += 1;
-        let number = slots.last;
-        slots.taken.push((number, until));
-        self.in_flight.fetch_add(1, Relaxed);
-        Some(Slot { tally: self.clone(), number })
-    }
-}
-
-/// A scrape that is being served.
-struct Slot {
-    tally: Arc<Tally>,
-    number: u64,
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.tally.in_flight.fetch_sub(1, Relaxed);
-        let mut slots = self.tally.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.taken.retain(|(number, _)| *number != self.number);
-    }
-}
-
-impl Source for Tally {
-    fn families(&self) -> &[Family] {
-        &FAMILIES
-    }
-
-    fn snapshot(self: Arc<Self>) -> Arc<dyn Snapshot> {
-        Arc::new(TallySnapshot(self))
-    }
-}
-
-struct TallySnapshot(Arc<Tally>);
-
-impl Snapshot for TallySnapshot {
-    fn children(&self, _: usize) -> usize {
-        1
-    }
-
-    fn read(&self, family: usize, _: usize, series: &mut dyn FnMut(&[LabelValue<'_>], Value<'_>)) {
-        let Tally { requests, in_flight, errors, .. } = &*self.0;
-        let count = |count: &AtomicU64| count.load(Relaxed) as f64;
-        match family {
-            REQUESTS => {
-                for (code, answered) in CODES.iter().zip(requests) {
-                    series(&[LabelValue::any(code.as_str())], Value::Counter(count(answered)));
-                }
-            }
-            IN_FLIGHT => series(&[], Value::Gauge(count(in_flight))),
-            ERRORS => {
-                for (cause, faults) in FaultCause::ALL.iter().zip(errors) {
-                    series(&[cause.label()], Value::Counter(count(faults)));
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use actix_web::App;
+    use actix_web::http::StatusCode;
     use actix_web::test::{TestRequest, call_service, init_service};
 
     use super::*;
+    use crate::family::{Family, Value};
+    use crate::source::{Snapshot, Source};
 
     /// A set of ours that cannot be read.
     struct Broken;
@@ -398,13 +263,20 @@ mod tests {
     async fn s9_a_set_that_cannot_be_read_is_500_and_leaves_its_place() {
         let registry = Registry::new();
         register(&registry, Arc::new(Broken)).unwrap();
-        let handler = MetricsHandler::register(&registry).unwrap();
+        let config = HandlerConfig { max_requests: 1, ..HandlerConfig::default() };
+        let handler = MetricsHandler::register_with(&registry, &config).unwrap();
         let app = init_service(App::new().service(handler.clone())).await;
-        let response = call_service(&app, TestRequest::get().uri("/metrics").to_request()).await;
-        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        let Tally { requests, in_flight, slots, .. } = &*handler.0.tally;
-        let counted: Vec<u64> = requests.iter().map(|count| count.load(Relaxed)).collect();
-        assert_eq!((counted, in_flight.load(Relaxed)), (vec![0, 0, 1, 0], 0));
-        assert!(slots.lock().unwrap().taken.is_empty());
+        for _ in 0..2 {
+            let response = call_service(&app, TestRequest::get().uri("/metrics").to_request()).await;
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        }
+        let mut series = Vec::new();
+        for family in [0, 1] {
+            handler.0.tally.clone().snapshot().read(family, 0, &mut |labels, value| {
+                let (Value::Counter(value) | Value::Gauge(value)) = value else { panic!("{value:?}") };
+                series.push(format!("{} {value}", labels.first().map_or("in flight", |label| label.text)));
+            });
+        }
+        assert_eq!(series, ["200 0", "405 0", "500 2", "503 0", "in flight 0"]);
     }
 }

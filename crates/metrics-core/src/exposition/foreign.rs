@@ -8,9 +8,8 @@ use std::collections::HashSet;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType, Summary};
 
 use super::Header;
-use super::plan::Fault;
+use super::fault::Fault;
 use crate::family::{Kind, Value, is_name};
-use crate::vocab::FaultCause;
 
 /// Names and values of the labels of a series, sorted: what makes it another one.
 pub(super) type LabelSet = Vec<(String, String)>;
@@ -18,7 +17,7 @@ pub(super) type LabelSet = Vec<(String, String)>;
 /// What can be exposed of a family.
 pub(super) fn admit(mut family: MetricFamily, faults: &mut Vec<Fault>) -> Option<(Header, Vec<Metric>)> {
     let name = family.name().to_owned();
-    let illegal = |why: &str| Fault { cause: FaultCause::Illegal, what: format!("metric {name:?} {why}") };
+    let illegal = |why: &str| Fault::illegal(&name, why);
     if !is_name(&name, ":") {
         faults.push(illegal("is left out: a name is letters, digits, `_` and `:`, with no digit first"));
         return None;
@@ -44,15 +43,10 @@ pub(super) fn admit(mut family: MetricFamily, faults: &mut Vec<Fault>) -> Option
     let mut seen = HashSet::with_capacity(legal);
     metrics.retain(|metric| seen.insert(label_set(metric)));
     if metrics.len() < legal {
-        faults.push(duplicate(&name));
+        faults.push(Fault::duplicate(&name));
     }
     let header = Header { name, help: family.help().to_owned(), kind, last_label: "" };
     Some((header, metrics))
-}
-
-pub(super) fn duplicate(name: &str) -> Fault {
-    let what = format!("metric {name:?} lacks series: one has the same labels as another one");
-    Fault { cause: FaultCause::Duplicate, what }
 }
 
 pub(super) fn label_set(metric: &Metric) -> LabelSet {

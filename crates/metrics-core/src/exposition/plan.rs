@@ -6,22 +6,14 @@ use std::sync::Arc;
 use prometheus::proto::{Metric, MetricFamily};
 
 use super::accept::Format;
+use super::fault::Fault;
 use super::foreign::{self, LabelSet};
 use super::{Header, TOTAL};
 use crate::family::Kind;
 use crate::source::{Snapshot, Source};
-use crate::vocab::FaultCause;
 
 /// The names that were asked for by `name[]`, if any were.
 pub(crate) type Filter = Option<HashSet<String>>;
-
-/// Something that a scrape lacks.
-#[derive(Debug)]
-pub(crate) struct Fault {
-    pub(crate) cause: FaultCause,
-    /// What, and what to do.
-    pub(crate) what: String,
-}
 
 /// What a scrape writes.
 #[derive(Default)]
@@ -119,14 +111,14 @@ impl Planning<'_> {
     fn add(&mut self, header: Header, mut part: Part) {
         if let Some(planned) = self.families.get_mut(&header.name) {
             if planned.header.kind != header.kind {
-                return self.faults.push(clash(&header.name, "another metric of this name has another type"));
+                return self.faults.push(Fault::clash(&header.name, "another metric of this name has another type"));
             }
             if let Part::Foreign { metrics, .. } = &mut part {
                 let taken: HashSet<LabelSet> = planned.parts.iter().flat_map(Part::label_sets).collect();
                 let before = metrics.len();
                 metrics.retain(|metric| !taken.contains(&foreign::label_set(metric)));
                 if metrics.len() < before {
-                    self.faults.push(foreign::duplicate(&header.name));
+                    self.faults.push(Fault::duplicate(&header.name));
                 }
             }
             return planned.parts.push(part);
@@ -134,15 +126,11 @@ impl Planning<'_> {
         let names = names(&header, self.format);
         if let Some(taken) = names.iter().find(|name| self.claimed.contains(*name)) {
             let why = format!("another metric has the name {taken:?} in this format, or gives it to its samples");
-            return self.faults.push(clash(&header.name, &why));
+            return self.faults.push(Fault::clash(&header.name, &why));
         }
         self.claimed.extend(names);
         self.families.insert(header.name.clone(), Planned { header, parts: vec![part] });
     }
-}
-
-fn clash(name: &str, why: &str) -> Fault {
-    Fault { cause: FaultCause::Clash, what: format!("metric {name:?} is left out: {why}; rename one of them") }
 }
 
 /// The names that a family takes: its own, and those of its samples. OpenMetrics reserves more than are written.
