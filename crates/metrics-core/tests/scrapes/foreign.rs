@@ -1,7 +1,7 @@
 //! Collectors of others in the registry: those that panic, that hang, and that say what no scraper can read.
 
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
@@ -75,16 +75,19 @@ async fn s7_a_panic_loses_those_of_others_for_that_scrape_and_none_of_ours() {
     }
 }
 
-/// A collector that hangs until what comes with it is dropped.
-fn hanging() -> (Box<dyn Collector>, mpsc::Sender<()>) {
+/// A collector that hangs until what comes with it is dropped, and how many are waiting for it.
+fn hanging() -> (Box<dyn Collector>, mpsc::Sender<()>, Arc<AtomicUsize>) {
     let (open, gate) = mpsc::channel::<()>();
-    let gate = Mutex::new(gate);
+    let (gate, asked) = (Mutex::new(gate), Arc::new(AtomicUsize::new(0)));
+    let count = asked.clone();
     let families = move || {
+        count.fetch_add(1, Ordering::Relaxed);
         // An error: it is open.
         let _ = gate.lock().unwrap().recv();
+        count.fetch_sub(1, Ordering::Relaxed);
         theirs("hanging")
     };
-    (collector("hanging", families), open)
+    (collector("hanging", families), open, asked)
 }
 
 #[actix_web::test]
@@ -92,9 +95,9 @@ async fn s7_whoever_hangs_is_left_out_when_nine_tenths_of_the_time_are_over() {
     let registry = with_targets(3, 1, true);
     registry.register(Box::new(IntGauge::new("theirs", "theirs").unwrap())).unwrap();
     let handler = handler(&registry);
-    let (collector, open) = hanging();
+    let (collector, open, asked) = hanging();
     registry.register(collector).unwrap();
-    // More than there are threads for collectors, one after the other and all at once.
+    // More than are let wait for collectors, one after the other and all at once.
     for scrapes in 1..=3 {
         let exposed = ask(&handler, get("").insert_header((TIMEOUT, "0.1"))).await.exposed();
         assert!(has_ours(&exposed) && exposed.family("theirs").is_none());
@@ -108,6 +111,7 @@ async fn s7_whoever_hangs_is_left_out_when_nine_tenths_of_the_time_are_over() {
     for answer in join_all(at_once).await {
         assert!(has_ours(&answer.exposed()));
     }
+    assert!((1..=4).contains(&asked.load(Ordering::Relaxed)), "threads that may never come back: {asked:?}");
     drop(open);
     let exposed = ask(&handler, get("")).await.exposed();
     assert!(has_ours(&exposed) && exposed.family("theirs").is_some() && exposed.family("hanging").is_some());
@@ -123,7 +127,7 @@ async fn s7_ours_need_no_thread_that_others_may_hold() {
     let server = server.disable_signals().bind("127.0.0.1:0").unwrap();
     let address = server.addrs()[0];
     let server = Server::run(address, server.run());
-    let (collector, open) = hanging();
+    let (collector, open, _) = hanging();
     registry.register(collector).unwrap();
     for _ in 0..2 {
         let exposed = ask_over(server.address, "GET /metrics HTTP/1.1", &[(TIMEOUT, "0.1")]).await.exposed();

@@ -51,6 +51,8 @@ fn accepts() -> Vec<(Vec<Vec<u8>>, &'static str, &'static str)> {
             " application/openmetrics-text ; version = \"1.0.0\" ; charset=utf-8 ; q = 0.9 ",
             // The most specific range decides, wherever it stands.
             "application/openmetrics-text;q=0.1,application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.5",
+            // Of two that are alike, the first.
+            "application/openmetrics-text;q=0.9,application/openmetrics-text;q=0.1,text/plain;q=0.5",
             "*/*,text/*;q=0.9,application/vnd.google.protobuf;q=0",
             "*/*,text/plain;q=0.1,application/vnd.google.protobuf;q=0.1",
             "application/*;q=0.2,text/*;q=0.1,*/*;q=0.9",

@@ -146,6 +146,7 @@ fn foreign(registry: &Registry) {
             vec![le(histogram(&[(1.0, 1)], 1, 1.0)), histogram(&[(1.0, 1)], 1, 1.0)],
         ),
         family("app_falling", MetricType::HISTOGRAM, vec![histogram(&[(2.0, 1), (1.0, 1)], 1, 1.0)]),
+        family("app_no_number", MetricType::HISTOGRAM, vec![histogram(&[(f64::NAN, 1)], 1, 1.0)]),
         family("app_same", MetricType::SUMMARY, vec![summary(&[(0.5, 1.0), (0.5, 2.0)], 1, 1.0)]),
         family("app_name", MetricType::GAUGE, vec![labelled(gauge(1.0), &[("__name__", "other")]), gauge(2.0)]),
         family("app_label", MetricType::GAUGE, vec![labelled(gauge(1.0), &[("a", "1"), ("a", "2")]), gauge(2.0)]),
@@ -174,12 +175,13 @@ fn foreign(registry: &Registry) {
 }
 
 /// Families of [`everything`] that lack all or some of their series because no scraper could read them.
-pub(crate) const ILLEGAL: [&str; 9] = [
+pub(crate) const ILLEGAL: [&str; 10] = [
     "app_untyped",
     "1app",
     "app-gauge",
     "app_histogram",
     "app_falling",
+    "app_no_number",
     "app_same",
     "app_name",
     "app_label",
