@@ -32,10 +32,36 @@ pub(super) fn value(buffer: &mut Vec<u8>, number: f64) {
     if whole as f64 == number && whole.unsigned_abs() < EXACT {
         signed(buffer, whole);
     } else if number.is_finite() {
-        buffer.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
+        if !nanoseconds(buffer, number) {
+            buffer.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
+        }
     } else {
         buffer.extend_from_slice(not_finite(number).as_bytes());
     }
+}
+
+/// Adds a number of seconds that is a whole number of nanoseconds, as sums of durations are: in a fraction of the time that
+/// it takes for any f64. False, and nothing added, if it is none.
+fn nanoseconds(buffer: &mut Vec<u8>, number: f64) -> bool {
+    const SECOND: u64 = 1_000_000_000;
+    // Below this, the quotient of the two whole numbers is the f64 that their decimal fraction is read as.
+    const MOST: f64 = 9_007_199.0;
+    if !(0.0..MOST).contains(&number) {
+        return false;
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // not negative, and below 2^53
+    let whole = (number * 1e9 + 0.5) as u64;
+    #[allow(clippy::float_cmp)] // the same one, or another
+    if whole as f64 / 1e9 != number {
+        return false;
+    }
+    self::whole(buffer, whole / SECOND);
+    buffer.push(b'.');
+    // With the zeros that come before it, but for the one in place of the point.
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(SECOND + whole % SECOND);
+    buffer.extend_from_slice(digits[1..].trim_end_matches('0').as_bytes());
+    true
 }
 
 fn not_finite(number: f64) -> &'static str {
@@ -97,6 +123,23 @@ mod tests {
         ] {
             assert_eq!(label(number), text);
         }
+    }
+
+    #[test]
+    fn durations_read_back_as_the_same_number() {
+        let text = |number| {
+            let mut buffer = Vec::new();
+            value(&mut buffer, number);
+            String::from_utf8(buffer).unwrap()
+        };
+        for n in (0..200_000u64).map(|n| n * n * 225_179 + n) {
+            let seconds = n as f64 / 1e9;
+            assert_eq!(text(seconds).parse(), Ok(seconds), "{n} ns");
+        }
+        assert_eq!(
+            [0.5, 1.000_000_001, 0.1, 1e-9, 9_007_198.25].map(text),
+            ["0.5", "1.000000001", "0.1", "0.000000001", "9007198.25"]
+        );
     }
 
     #[test]

@@ -134,6 +134,7 @@ impl Text {
     }
 
     /// A sample's name and labels, up to its value.
+    #[inline] // the suffixes are constants
     fn sample(&self, buffer: &mut Vec<u8>, suffix: &str) {
         buffer.extend_from_slice(&self.name);
         buffer.extend_from_slice(suffix.as_bytes());
@@ -146,11 +147,13 @@ impl Text {
     }
 
     /// What lines begin with that have one label more.
+    #[inline] // as above
     fn begin_line(&mut self, suffix: &[u8]) {
         self.line.clear();
-        for part in [&self.name, suffix, b"{", &self.labels] {
-            self.line.extend_from_slice(part);
-        }
+        self.line.extend_from_slice(&self.name);
+        self.line.extend_from_slice(suffix);
+        self.line.push(b'{');
+        self.line.extend_from_slice(&self.labels);
         if !self.labels.is_empty() {
             self.line.push(b',');
         }
