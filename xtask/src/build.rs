@@ -44,9 +44,9 @@ pub(crate) fn server(sh: &Shell, flags: &[&str]) -> Result<PathBuf> {
     executable(cmd!(sh, "cargo build --package server {flags...}"), "actix-exporter")
 }
 
-/// A program beside metrics-core.
+/// A program beside metrics-core. With the features of suite `cargo`, which has built it then.
 pub(crate) fn example(sh: &Shell, name: &str) -> Result<PathBuf> {
-    executable(cmd!(sh, "cargo build --package metrics-core --features actix-web --example {name}"), name)
+    executable(cmd!(sh, "cargo build --workspace --all-features --example {name}"), name)
 }
 
 /// Builds and returns the path that cargo names: it depends on profile, target and CARGO_TARGET_DIR.

@@ -122,7 +122,7 @@ impl Header {
 
     /// A counter whose name ends as OpenMetrics wants it.
     fn is_total(&self) -> bool {
-        self.kind == Kind::Counter && self.name.ends_with(TOTAL)
+        self.kind == Kind::Counter && self.name.ends_with(TOTAL) && self.name != TOTAL
     }
 
     /// The name of the family in OpenMetrics, where `_total` belongs to a counter's sample.

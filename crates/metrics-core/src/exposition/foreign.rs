@@ -11,7 +11,7 @@ use super::Header;
 use super::fault::Fault;
 use crate::family::{Kind, Value, is_name};
 
-/// Names and values of the labels of a series, sorted: what makes it another one.
+/// Names and values of the labels of a series, sorted: what makes it another one. An empty label is none.
 pub(super) type LabelSet = Vec<(String, String)>;
 
 /// What can be exposed of a family.
@@ -37,7 +37,9 @@ pub(super) fn admit(mut family: MetricFamily, faults: &mut Vec<Fault>) -> Option
     let all = metrics.len();
     metrics.retain(|metric| is_legal(kind, metric));
     if metrics.len() < all {
-        faults.push(illegal("lacks series: one has illegal labels, or bounds or quantiles that do not rise"));
+        faults.push(illegal(
+            "lacks series: one has illegal labels, bounds or quantiles that do not rise, or a time before 1970",
+        ));
     }
     let legal = metrics.len();
     let mut seen = HashSet::with_capacity(legal);
@@ -50,7 +52,7 @@ pub(super) fn admit(mut family: MetricFamily, faults: &mut Vec<Fault>) -> Option
 }
 
 pub(super) fn label_set(metric: &Metric) -> LabelSet {
-    let labels = metric.get_label().iter();
+    let labels = metric.get_label().iter().filter(|label| !label.value().is_empty());
     let mut set: LabelSet = labels.map(|label| (label.name().to_owned(), label.value().to_owned())).collect();
     set.sort_unstable();
     set
@@ -67,7 +69,9 @@ fn is_legal(kind: Kind, metric: &Metric) -> bool {
         let twice = labels[..at].iter().any(|other| other.name() == name);
         is_name(name, "") && !twice && name != own && name != "__name__"
     };
-    labels.iter().map(LabelPair::name).enumerate().all(legal)
+    // Prometheus reads no time before 1970 in the text format.
+    metric.timestamp_ms() >= 0
+        && labels.iter().map(LabelPair::name).enumerate().all(legal)
         && match kind {
             Kind::Histogram => rises(&bounds(metric.get_histogram())),
             Kind::Summary => rises(&quantiles(metric.get_summary()).iter().map(|(of, _)| *of).collect::<Vec<_>>()),

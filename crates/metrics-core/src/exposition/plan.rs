@@ -52,7 +52,8 @@ impl Part {
                         value.each(values, &mut |values, _| {
                             let own = declared.labels.iter().zip(values);
                             let own = own.map(|(name, value)| ((*name).to_owned(), value.text.to_owned()));
-                            let mut set: LabelSet = own.chain(declared.const_labels.iter().cloned()).collect();
+                            let all = own.chain(declared.const_labels.iter().cloned());
+                            let mut set: LabelSet = all.filter(|(_, value)| !value.is_empty()).collect();
                             set.sort_unstable();
                             sets.insert(set);
                         });

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::http::header::{self, HeaderValue};
@@ -96,7 +97,7 @@ pub(crate) struct Pieces {
 impl Pieces {
     pub(crate) async fn of(handler: &MetricsHandler, request: TestRequest) -> Self {
         let app = init_service(App::new().service(handler.clone())).await;
-        let response = call_service(&app, request.to_request()).await.map_into_boxed_body();
+        let response = in_time(call_service(&app, request.to_request())).await.unwrap().map_into_boxed_body();
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
         let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         let head = Head { status: response.status().as_u16(), headers };
@@ -110,7 +111,10 @@ impl Pieces {
 
 pub(crate) fn serve(handler: &MetricsHandler, workers: usize) -> Server {
     let handler = handler.clone();
-    let server = HttpServer::new(move || App::new().service(handler.clone())).workers(workers).disable_signals();
+    let server = HttpServer::new(move || App::new().service(handler.clone())).workers(workers);
+    // No connection is closed for having been idle, and none has more threads to block than need be: a machine of many
+    // cores gives each worker few.
+    let server = server.keep_alive(Duration::from_secs(600)).worker_max_blocking_threads(1).disable_signals();
     let server = server.bind("127.0.0.1:0").unwrap();
     let address = server.addrs()[0];
     Server::run(address, server.run())

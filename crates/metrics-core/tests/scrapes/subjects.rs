@@ -23,9 +23,10 @@ pub(crate) fn handler(registry: &Registry) -> MetricsHandler {
     MetricsHandler::register(registry).unwrap()
 }
 
-/// One that serves so many scrapes at a time.
+/// One that serves so many scrapes at a time, and whose own timeout comes too late for a test.
 pub(crate) fn limited(registry: &Registry, max_requests: usize) -> MetricsHandler {
-    MetricsHandler::register_with(registry, &HandlerConfig { max_requests, ..HandlerConfig::default() }).unwrap()
+    let config = HandlerConfig { max_requests, timeout: Duration::from_secs(3600), ..HandlerConfig::default() };
+    MetricsHandler::register_with(registry, &config).unwrap()
 }
 
 /// A run that succeeded.
@@ -133,7 +134,7 @@ fn foreign(registry: &Registry) {
         family(
             "app_timed",
             MetricType::GAUGE,
-            vec![at(gauge(1.0), 1_700_000_000_123), labelled(at(gauge(2.0), -5), &[("x", "")])],
+            vec![at(gauge(1.0), 1_700_000_000_123), labelled(at(gauge(2.0), 5), &[("x", "y")])],
         ),
         family("app_le", MetricType::GAUGE, vec![le(gauge(1.0))]),
         // What cannot be exposed, beside something that can.
