@@ -182,6 +182,7 @@ impl Random {
             phases,
             redirects: 1,
             body_bytes: (self.below(2) == 0).then(|| self.next()),
+            tls: None,
         }
     }
 

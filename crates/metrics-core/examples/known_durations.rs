@@ -58,5 +58,6 @@ fn run_of(total: Duration) -> Outcome {
         phases: [None; Phase::ALL.len()],
         redirects: 0,
         body_bytes: None,
+        tls: None,
     }
 }

@@ -64,6 +64,7 @@ families! {
 ///     phases: [None; Phase::ALL.len()],
 ///     redirects: 0,
 ///     body_bytes: None,
+///     tls: None,
 /// };
 /// refused.phases[Phase::Connect as usize] = Some(connecting);
 /// ```
@@ -85,6 +86,21 @@ pub struct Outcome {
     pub redirects: u32,
     /// Bytes of the last body that were read; `None` when there was no response.
     pub body_bytes: Option<u64>,
+    /// What TLS showed, of the last request; `None` without TLS, and when it was not reached.
+    pub tls: Option<TlsOutcome>,
+}
+
+/// What a TLS handshake showed, as far as metrics go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TlsOutcome {
+    /// `TLS 1.3`, for one; `None` when the handshake did not end.
+    pub version: Option<&'static str>,
+    /// The cipher suite by its IANA name; `None` when the handshake did not end.
+    pub cipher: Option<&'static str>,
+    /// Unix time until which the leaf certificate is valid, also when it was rejected; `None` when none came.
+    pub not_after: Option<i64>,
+    /// The earliest such time of the chain as presented.
+    pub chain_not_after: Option<i64>,
 }
 
 /// How external access is counted, where the defaults do not fit.
@@ -184,7 +200,7 @@ impl ExternalMetrics {
 /// # let external = ExternalMetrics::register(&Registry::new())?;
 /// # let outcome = Outcome {
 /// #     at: SystemTime::now(), total: Duration::ZERO, head: None, status: None, reason: None,
-/// #     phases: [None; Phase::ALL.len()], redirects: 0, body_bytes: None,
+/// #     phases: [None; Phase::ALL.len()], redirects: 0, body_bytes: None, tls: None,
 /// # };
 /// let target = external.target("https://example.com", Duration::from_secs(60));
 /// target.record(&outcome);

@@ -36,6 +36,7 @@ fn with_targets(count: usize) -> Registry {
             phases: [None; Phase::ALL.len()],
             redirects: 0,
             body_bytes: None,
+            tls: None,
         });
     }
     registry

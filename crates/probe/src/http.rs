@@ -8,122 +8,162 @@ use std::rc::Rc;
 
 use actix_service::Service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
-use awc::http::{Method, StatusCode, Uri, header};
+use awc::http::header::{self, HeaderMap};
+use awc::http::{Method, StatusCode, Uri, Version};
 use awc::{Client, ClientResponse, Connector};
 use futures::StreamExt;
 use metrics_core::Reason;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use crate::failure::Failure;
-use crate::wire::{Seen, Stream, Wire, bodiless};
-
-const USER_AGENT: &str = concat!("actix-exporter/", env!("CARGO_PKG_VERSION"));
+use crate::body::BodyReader;
+use crate::failure::{self, Failed};
+use crate::request::Request;
+use crate::wire::{Protocol, Seen, Stream, Wire, bodiless};
 
 /// The response to one request, as far as its head.
 pub(crate) struct Answer {
     response: ClientResponse,
+    /// The request was a HEAD.
+    to_head: bool,
     seen: Rc<Seen>,
+    _over: Over,
+    /// Holds the connection of HTTP/2 until the body is read.
+    _client: Client,
 }
 
-/// Sends a GET for `url` over `stream` and waits for the head of the response.
-pub(crate) async fn request(stream: Stream, seen: Rc<Seen>, url: &Url, deadline: Instant) -> Result<Answer, Failure> {
-    let wire = Wire::new(stream, seen.clone());
+/// Sends `request` for `url` over `stream` and waits for the head of the response.
+pub(crate) async fn ask(
+    stream: Stream,
+    protocol: Protocol,
+    seen: Rc<Seen>,
+    url: &Url,
+    request: &Request,
+    deadline: Instant,
+) -> Result<Answer, Failed> {
+    let to_head = request.method == Method::HEAD;
+    let wire = Wire::new(stream, protocol, to_head, seen.clone());
     let client = Client::builder()
         .connector(Connector::new().connector(Slot(Rc::new(RefCell::new(Some(wire))))))
         .disable_timeout()
         .disable_redirects()
         .no_default_headers()
         .finish();
-    let request = client
-        .request(Method::GET, uri(url)?)
-        .insert_header((header::HOST, authority(url)))
-        .insert_header((header::USER_AGENT, USER_AGENT))
-        .insert_header((header::ACCEPT, "*/*"))
-        // What a decoder makes of a body is nothing a run needs to know, and a bomb would be a way to hurt it.
+    let over = Over(seen.clone());
+    let authority = request.authority(url);
+    let mut asking = client
+        .request(request.method.clone(), uri(url, &authority, protocol)?)
+        .insert_header((header::HOST, authority))
+        // What a body is encoded in is decoded within our own limits (body.rs).
         .no_decompress()
         .force_close();
-    match timeout_at(deadline, request.send()).await {
-        Ok(Ok(response)) => Ok(Answer { response, seen }),
-        Ok(Err(error)) => Err(Failure::head(&error)),
-        Err(_) => Err(Failure::new(Reason::ResponseTimeout, "the head of the response did not end in time")),
+    for header in request.headers(url) {
+        asking = asking.append_header(header);
+    }
+    let sending = match &request.body {
+        Some(body) => asking.send_body(body.clone()),
+        None => asking.send(),
+    };
+    match timeout_at(deadline, sending).await {
+        Ok(Ok(response)) => {
+            if protocol == Protocol::Http2 {
+                seen.first_byte.set(Some(std::time::Instant::now()));
+            }
+            Ok(Answer { response, to_head, seen, _over: over, _client: client })
+        }
+        Ok(Err(error)) => Err(failure::head(&error, seen.goaway.get())),
+        Err(_) => Err(Failed::new(Reason::ResponseTimeout, "the head of the response did not end in time")),
     }
 }
 
 impl Answer {
-    pub(crate) fn status(&self) -> u16 {
-        self.response.status().as_u16()
+    pub(crate) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.seen.version.get().unwrap_or(self.response.version())
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
     }
 
     /// Where a redirect leads; `None` for a response that is no redirect.
-    pub(crate) fn redirect(&self, from: &Url) -> Option<Result<Url, Failure>> {
+    pub(crate) fn redirect(&self, from: &Url) -> Option<Result<Url, Failed>> {
         use StatusCode as S;
         let redirects = [S::MOVED_PERMANENTLY, S::FOUND, S::SEE_OTHER, S::TEMPORARY_REDIRECT, S::PERMANENT_REDIRECT];
-        redirects.contains(&self.response.status()).then(|| {
-            let location = self.response.headers().get(header::LOCATION);
-            let location = location.ok_or_else(|| Failure::new(Reason::Redirect, "a redirect without a Location"))?;
+        redirects.contains(&self.status()).then(|| {
+            let location = self.headers().get(header::LOCATION);
+            let location = location.ok_or_else(|| Failed::new(Reason::Redirect, "a redirect without a Location"))?;
             let location = String::from_utf8_lossy(location.as_bytes());
             let to = from.join(&location);
             let mut to =
-                to.map_err(|error| Failure::new(Reason::Redirect, format!("Location {location:?}: {error}")))?;
+                to.map_err(|error| Failed::new(Reason::Redirect, format!("Location {location:?}: {error}")))?;
             if matches!(to.scheme(), "http" | "https") {
                 // They are not sent, and must not be shown. It can only fail for URLs without a host, which these two have.
                 let _ = (to.set_username(""), to.set_password(None));
                 Ok(to)
             } else {
-                Err(Failure::new(Reason::Redirect, format!("to scheme {}, which is not followed", to.scheme())))
+                Err(Failed::new(Reason::Redirect, format!("to scheme {}, which is not followed", to.scheme())))
             }
         })
     }
 
-    /// Reads the body to its end and forgets it. `bytes` counts what came, also when it fails.
-    pub(crate) async fn discard_body(mut self, bytes: &mut u64, deadline: Instant) -> Result<(), Failure> {
+    /// Hands the body to `reader`, to its end.
+    pub(crate) async fn read_body(&mut self, reader: &mut BodyReader, deadline: Instant) -> Result<(), Failed> {
         // awc would wait for one that is announced.
-        if bodiless(self.status()) {
+        if self.to_head || bodiless(self.status().as_u16()) {
             return Ok(());
         }
         let announced = self.announced_length();
         loop {
-            match timeout_at(deadline, self.response.next()).await {
-                Err(_) => return Err(Failure::new(Reason::BodyTimeout, format!("{bytes} bytes in time, and no end"))),
-                Ok(Some(Ok(piece))) => *bytes += piece.len() as u64,
-                Ok(Some(Err(error))) => return Err(Failure::body(&error)),
+            let piece = timeout_at(deadline, self.response.next()).await;
+            let bytes = reader.sizes().bytes;
+            match piece {
+                Ok(Some(Ok(piece))) => reader.read(&piece)?,
+                Ok(Some(Err(error))) => return Err(failure::body(&error, announced.is_some_and(|all| bytes < all))),
                 Ok(None) => break,
+                Err(_) => return Err(Failed::new(Reason::BodyTimeout, format!("{bytes} bytes in time, and no end"))),
             }
         }
         // awc takes a connection that ends early for the end of the body.
+        let bytes = reader.sizes().bytes;
         let detail = match announced {
-            Some(announced) if announced != *bytes => format!("{bytes} of {announced} bytes"),
+            Some(announced) if announced != bytes => format!("{bytes} of {announced} bytes"),
             None if self.seen.eof.get() && !self.seen.until_eof.get() => {
                 "the connection ended before the last chunk".to_owned()
             }
-            _ => return Ok(()),
+            _ => return reader.end(),
         };
-        Err(Failure::new(Reason::BodyTruncated, detail))
+        Err(Failed::new(Reason::BodyTruncated, detail))
     }
 
     /// What Content-Length says, where it says how long the body is.
     fn announced_length(&self) -> Option<u64> {
-        let headers = self.response.headers();
-        if headers.contains_key(header::TRANSFER_ENCODING) {
+        if self.headers().contains_key(header::TRANSFER_ENCODING) {
             return None;
         }
-        headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+        self.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
     }
 }
 
-/// awc chooses protocol and TLS by the scheme. The stream is ready and speaks HTTP/1.1, so the scheme is always http;
-/// only path and query go over the wire.
-fn uri(url: &Url) -> Result<Uri, Failure> {
-    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let uri = format!("http://{}{}{query}", authority(url), url.path());
-    uri.parse().map_err(|error| Failure::new(Reason::Internal, format!("{url} cannot be asked for: {error}")))
+/// Ends what awc may still want to send when it goes.
+struct Over(Rc<Seen>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.over.set(true);
+    }
 }
 
-/// Host and port as in the Host header: the port only where it is not the scheme's own.
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+/// awc chooses protocol and TLS by the scheme: for `https` it speaks HTTP/2 over the stream as it is, for `http` HTTP/1.1.
+/// The scheme goes over the wire only in HTTP/2, which is spoken only where the URL's scheme is `https`.
+fn uri(url: &Url, authority: &str, protocol: Protocol) -> Result<Uri, Failed> {
+    let scheme = if protocol == Protocol::Http2 { "https" } else { "http" };
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let uri = format!("{scheme}://{authority}{}{query}", url.path());
+    uri.parse().map_err(|error| Failed::new(Reason::Internal, format!("{uri:?} cannot be asked for: {error}")))
 }
 
 /// A connector for awc that hands out the one stream there is.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics_core::MissCause;
 
-use crate::run::RunReport;
+use crate::report::RunReport;
 use crate::target::Target;
 
 /// A target that is being asked, and what is known of it.
@@ -49,8 +49,11 @@ fn log_state(name: &str, report: &RunReport) {
     match (report.outcome.reason, report.outcome.status) {
         (None, status) => log::info!("{name} is up: status {} in {total} ms", status.unwrap_or_default()),
         (Some(reason), _) => {
-            let detail = report.detail.as_deref().unwrap_or_default();
-            log::warn!("{name} is down: {reason} after {total} ms: {detail}");
+            let failure = report.failure.as_ref();
+            let phase = failure.and_then(|failure| failure.phase);
+            let phase = phase.map(|phase| format!(" in {phase}")).unwrap_or_default();
+            let detail = failure.map(|failure| &failure.detail[..]).unwrap_or_default();
+            log::warn!("{name} is down: {reason}{phase} after {total} ms: {detail}");
         }
     }
 }

@@ -6,26 +6,43 @@
 //!
 //! ```no_run
 //! # #[actix_rt::main] async fn main() -> anyhow::Result<()> {
-//! let spec = probe::Spec { url: probe::parse_url("https://3-shake.com")?, timeout: std::time::Duration::from_secs(10) };
-//! let report = probe::run(&spec, &probe::Env::new(&probe::Roots::BuiltIn, Vec::new())?).await;
+//! use probe::{Client, Env, Module, Roots, Spec};
+//!
+//! let client = Client::new(Module::default(), &Roots::BuiltIn)?.into();
+//! let timeout = std::time::Duration::from_secs(10);
+//! let spec = Spec { url: probe::parse_url("https://3-shake.com")?, timeout, client };
+//! let report = probe::run(&spec, &Env::default()).await;
 //! println!("{:?} in {:?}", report.outcome.status, report.outcome.total);
 //! # Ok(()) }
 //! ```
 
+mod body;
+mod check;
+mod client;
 mod dial;
 mod engine;
 mod failure;
 mod http;
 mod journal;
+mod module;
+mod policy;
+mod report;
+mod request;
 mod run;
 mod schedule;
 mod target;
 mod wire;
 
+pub use client::Client;
 pub use dial::resolve::{Override, OverrideError};
-pub use dial::tls::{Roots, RootsError};
+pub use dial::tls::{Roots, Source, TlsFileError};
 pub use engine::Engine;
 pub use journal::Watched;
-pub use run::{Env, Hop, RunReport, run};
+pub use module::{
+    Authorization, BasicAuth, Compression, HeaderMatch, IpProtocol, Module, Pem, RedirectPolicy, Secret, SecretError,
+    StatusCodes, TlsConfig, TlsVersion,
+};
+pub use report::{Body, Certificate, Failure, Hop, Phases, RunReport, Tls};
+pub use run::{Env, run, run_with};
 pub use target::{Spec, Target, UrlError, parse_url};
 pub use url::Url;

@@ -1,182 +1,222 @@
 //! One run: hop after hop under one deadline, to a report. It records nothing, so it serves whoever asks.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use metrics_core::{Outcome, Phase, Reason};
-use rustls::ClientConfig;
+use metrics_core::{Outcome, Phase, Reason, TlsOutcome};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::dial::resolve::Override;
-use crate::dial::tls::{self, Roots, RootsError};
-use crate::dial::{connect::connect, resolve::resolve, tls::handshake};
-use crate::failure::Failure;
-use crate::http;
+use crate::body::BodyReader;
+use crate::check;
+use crate::client::Client;
+use crate::dial::connect::{Route, connect};
+use crate::dial::resolve::{Override, resolve};
+use crate::failure::Failed;
+use crate::http::{self, Answer};
+use crate::report::{Failure, Hop, Phases, RunReport, Tls};
+use crate::request::Request;
 use crate::target::Spec;
-use crate::wire::{Seen, Stream};
+use crate::wire::{Protocol, Seen, Stream};
 
-/// As the article's HTTP client.
+/// As the article's HTTP client, and as blackbox_exporter.
 const MAX_REDIRECTS: u32 = 10;
 
 /// What all runs share.
-#[derive(Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Env {
-    tls: Arc<ClientConfig>,
-    overrides: Vec<Override>,
-}
-
-impl Env {
-    /// Trusts `roots`, and takes addresses from `overrides` before it asks the resolver.
-    ///
-    /// # Errors
-    /// [`RootsError`] if the file of certificate authorities cannot be used.
-    pub fn new(roots: &Roots, overrides: Vec<Override>) -> Result<Self, RootsError> {
-        Ok(Self { tls: tls::config(roots)?, overrides })
-    }
-}
-
-/// What one run found.
-#[derive(Debug, Clone)]
-pub struct RunReport {
-    /// What metrics count of it.
-    pub outcome: Outcome,
-    /// The requests, in order: one, and one more for each redirect.
-    pub hops: Vec<Hop>,
-    /// What failed, in words; `None` when the run succeeded.
-    pub detail: Option<String>,
-}
-
-/// One request of a run.
-#[derive(Debug, Clone)]
-pub struct Hop {
-    /// What was asked for.
-    pub url: Url,
-    /// The peer, once connected.
-    pub address: Option<SocketAddr>,
-    /// Of the response.
-    pub status: Option<u16>,
-}
-
-impl Hop {
-    /// What was asked for, to be shown: without the query, in which sites put keys when they redirect.
-    pub fn shown(&self) -> &str {
-        &self.url[..url::Position::AfterPath]
-    }
+    /// Addresses that are used in place of what the resolver says.
+    pub overrides: Vec<Override>,
 }
 
 /// Asks what `spec` says, once. Ends at its timeout at the latest, whatever the peer does.
 pub async fn run(spec: &Spec, env: &Env) -> RunReport {
+    run_with(spec, env, &|_, _| ()).await
+}
+
+/// As [`run`]; `progress` is told of each step as it begins: what is asked for, and the phase.
+pub async fn run_with(spec: &Spec, env: &Env, progress: &dyn Fn(&Url, Phase)) -> RunReport {
     let at = SystemTime::now();
     let start = Instant::now();
     let mut run = Run {
+        client: &spec.client,
         env,
+        progress,
         start,
         deadline: start + spec.timeout,
-        phases: Default::default(),
+        phase: None,
+        lap: start,
         hops: Vec::new(),
         head: None,
-        body: None,
     };
-    let failure = run.follow(spec.url.clone()).await.err();
+    let failed = run.follow(&spec.url).await.err();
+    let phase = run.phase;
+    run.end();
+    let failure = failed.map(|Failed { reason, detail }| Failure { reason, phase, detail });
+    let last = run.hops.last();
     let outcome = Outcome {
         at,
-        total: start.elapsed(),
+        total: run.lap - start,
         head: run.head,
         status: run.hops.iter().rev().find_map(|hop| hop.status),
         reason: failure.as_ref().map(|failure| failure.reason),
-        phases: run.phases,
+        phases: sum(&run.hops),
         redirects: u32::try_from(run.hops.len().saturating_sub(1)).unwrap_or(u32::MAX),
-        body_bytes: run.body,
+        body_bytes: last.and_then(|hop| hop.body).map(|body| body.bytes),
+        tls: last.and_then(|hop| hop.tls.as_ref()).map(tls_outcome),
     };
-    RunReport { outcome, hops: run.hops, detail: failure.map(|failure| failure.detail) }
+    RunReport { outcome, hops: run.hops, failure }
 }
 
-/// A run under way.
-struct Run<'a> {
-    env: &'a Env,
-    start: Instant,
-    deadline: Instant,
-    phases: [Option<Duration>; Phase::ALL.len()],
-    hops: Vec<Hop>,
-    head: Option<Duration>,
-    body: Option<u64>,
-}
-
-impl Run<'_> {
-    async fn follow(&mut self, mut url: Url) -> Result<(), Failure> {
-        loop {
-            self.hops.push(Hop { url: url.clone(), address: None, status: None });
-            let stream = self.dial(&url).await?;
-            match self.exchange(stream, &url).await? {
-                None => return Ok(()),
-                Some(_) if self.hops.len() > MAX_REDIRECTS as usize => {
-                    return Err(Failure::new(Reason::Redirect, format!("more than {MAX_REDIRECTS} redirects")));
-                }
-                Some(to) => url = to,
+fn sum(hops: &[Hop]) -> Phases {
+    let mut sum = Phases::default();
+    for hop in hops {
+        for (total, time) in sum.iter_mut().zip(hop.phases) {
+            if let Some(time) = time {
+                *total.get_or_insert_default() += time;
             }
         }
     }
+    sum
+}
 
-    async fn dial(&mut self, url: &Url) -> Result<Stream, Failure> {
-        let no_host = || Failure::new(Reason::Redirect, format!("{url} names no host"));
+/// A run under way. Its clock is a lap timer: a phase begins where the one before it ended, so that nothing is left out.
+struct Run<'a> {
+    client: &'a Client,
+    env: &'a Env,
+    progress: &'a dyn Fn(&Url, Phase),
+    start: Instant,
+    deadline: Instant,
+    /// The phase under way, of the last hop.
+    phase: Option<Phase>,
+    /// When the last phase ended.
+    lap: Instant,
+    hops: Vec<Hop>,
+    head: Option<Duration>,
+}
+
+impl Run<'_> {
+    async fn follow(&mut self, first: &Url) -> Result<(), Failed> {
+        let mut request = Request::new(self.client.module(), first.clone())?;
+        let mut url = first.clone();
+        loop {
+            self.hops.push(Hop::new(url.clone(), self.lap - self.start));
+            let (stream, protocol) = self.dial(&url, &request).await?;
+            let answer = self.ask(stream, protocol, &url, &request).await?;
+            if self.client.module().follow_redirects
+                && let Some(to) = answer.redirect(&url)
+            {
+                // Its body is nothing anyone sees, and is not waited for.
+                self.end();
+                if self.hops.len() > MAX_REDIRECTS as usize {
+                    return Err(Failed::new(Reason::Redirect, format!("more than {MAX_REDIRECTS} redirects")));
+                }
+                let to = to?;
+                request.redirected(answer.status(), answer.headers(), &url);
+                url = to;
+                continue;
+            }
+            return self.judge(answer).await;
+        }
+    }
+
+    async fn dial(&mut self, url: &Url, request: &Request) -> Result<(Stream, Protocol), Failed> {
+        let no_host = || Failed::new(Reason::Redirect, format!("{url} names no host"));
         let host = url.host().ok_or_else(no_host)?;
         let port = url.port_or_known_default().ok_or_else(no_host)?;
-        let (env, deadline) = (self.env, self.deadline);
-        let addresses = self.time(Phase::Resolve, resolve(&host, port, &env.overrides, deadline)).await?;
-        let (stream, address) = self.time(Phase::Connect, connect(&addresses, deadline)).await?;
-        if let Some(hop) = self.hops.last_mut() {
-            hop.address = Some(address);
+        let (module, deadline) = (self.client.module(), self.deadline);
+
+        self.begin(Phase::Resolve, url);
+        let mut addresses = resolve(&host, port, &self.env.overrides, deadline).await?;
+        let route = Route::of(module);
+        route.choose(&host, &mut addresses)?;
+        self.end();
+        if let [first, _, ..] = &self.hops[..]
+            && let Some(peer) = first.address
+        {
+            module.redirect_policy.retain_allowed(&mut addresses, url, &first.url, peer.ip())?;
         }
+
+        self.begin(Phase::Connect, url);
+        let stream = connect(&addresses, &route, deadline, &mut self.hop().tried).await?;
+        self.hop().address = stream.peer_addr().ok();
+        self.end();
         if url.scheme() == "http" {
-            return Ok(Stream::Plain(stream));
+            return Ok((Stream::Plain(stream), Protocol::Http1));
         }
-        let stream = self.time(Phase::Tls, handshake(stream, &host, &env.tls, deadline)).await?;
-        Ok(Stream::Tls(Box::new(stream)))
+
+        self.begin(Phase::Tls, url);
+        let client = self.client;
+        let seen = self.hop().tls.insert(Tls::default());
+        let stream = client.tls.handshake(stream, &host, request.tls_name(url), deadline, seen).await?;
+        self.end();
+        let protocol = match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Protocol::Http2,
+            _ => Protocol::Http1,
+        };
+        Ok((Stream::Tls(Box::new(stream)), protocol))
     }
 
-    /// One request and its response; gives where a redirect leads.
-    async fn exchange(&mut self, stream: Stream, url: &Url) -> Result<Option<Url>, Failure> {
-        let sent = Instant::now();
+    /// One request, to the head of its response.
+    async fn ask(
+        &mut self,
+        stream: Stream,
+        protocol: Protocol,
+        url: &Url,
+        request: &Request,
+    ) -> Result<Answer, Failed> {
+        self.begin(Phase::Processing, url);
         let seen = Rc::new(Seen::default());
-        let result = self.answer(stream, &seen, url).await;
-        let first_byte = seen.first_byte.get().map(Instant::from_std);
-        self.add(Phase::Processing, first_byte.unwrap_or_else(Instant::now) - sent);
-        if let Some(first_byte) = first_byte {
-            self.add(Phase::Transfer, first_byte.elapsed());
+        let answer = http::ask(stream, protocol, seen.clone(), url, request, self.deadline).await;
+        if let Some(first_byte) = seen.first_byte.get() {
+            self.end_at(first_byte.into());
+            self.begin(Phase::Transfer, url);
         }
-        result
+        let answer = answer?;
+        let hop = self.hop();
+        (hop.version, hop.status) = (Some(answer.version()), Some(answer.status().as_u16()));
+        Ok(answer)
     }
 
-    async fn answer(&mut self, stream: Stream, seen: &Rc<Seen>, url: &Url) -> Result<Option<Url>, Failure> {
-        let answer = http::request(stream, seen.clone(), url, self.deadline).await?;
-        let status = answer.status();
-        if let Some(hop) = self.hops.last_mut() {
-            hop.status = Some(status);
-        }
-        // The body of a redirect is nothing anyone sees, and is not waited for.
-        if let Some(to) = answer.redirect(url) {
-            return to.map(Some);
-        }
+    /// Reads the body, and holds the answer against what is expected of it.
+    async fn judge(&mut self, mut answer: Answer) -> Result<(), Failed> {
         self.head = Some(self.start.elapsed());
-        answer.discard_body(self.body.insert(0), self.deadline).await?;
-        if (200..300).contains(&status) {
-            Ok(None)
-        } else {
-            Err(Failure::new(Reason::Status, format!("status {status} is not 2xx")))
+        let module = self.client.module();
+        let mut body = BodyReader::new(module, &answer, self.deadline);
+        let read = answer.read_body(&mut body, self.deadline).await;
+        self.hop().body = Some(body.sizes());
+        read?;
+        self.end();
+        check::check(module, self.hop(), answer.headers(), body.kept())
+    }
+
+    fn begin(&mut self, phase: Phase, url: &Url) {
+        self.phase = Some(phase);
+        (self.progress)(url, phase);
+    }
+
+    fn end(&mut self) {
+        self.end_at(Instant::now());
+    }
+
+    fn end_at(&mut self, end: Instant) {
+        if let Some(phase) = self.phase.take() {
+            let time = end - self.lap;
+            *self.hop().phases[phase as usize].get_or_insert_default() += time;
+            self.lap = end;
         }
     }
 
-    async fn time<T>(&mut self, phase: Phase, step: impl Future<Output = T>) -> T {
-        let start = Instant::now();
-        let result = step.await;
-        self.add(phase, start.elapsed());
-        result
+    fn hop(&mut self) -> &mut Hop {
+        self.hops.last_mut().expect("a phase is one of a hop")
     }
+}
 
-    fn add(&mut self, phase: Phase, time: Duration) {
-        *self.phases[phase as usize].get_or_insert_default() += time;
+fn tls_outcome(tls: &Tls) -> TlsOutcome {
+    TlsOutcome {
+        version: tls.version,
+        cipher: tls.cipher,
+        not_after: tls.chain.first().map(|leaf| leaf.not_after),
+        chain_not_after: tls.chain.iter().map(|certificate| certificate.not_after).min(),
     }
 }

@@ -1,8 +1,11 @@
 //! What to ask, and how often.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
+
+use crate::client::Client;
 
 /// What one run asks.
 #[derive(Debug, Clone)]
@@ -11,6 +14,8 @@ pub struct Spec {
     pub url: Url,
     /// For the whole run: look-up, connection, handshake, all redirects and the body.
     pub timeout: Duration,
+    /// How it asks, and what it expects.
+    pub client: Arc<Client>,
 }
 
 /// Something that is asked again and again.

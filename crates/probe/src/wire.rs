@@ -1,5 +1,5 @@
-//! The ready stream as awc sees it. It notes when the response began and whether the peer hung up, and it puts two things
-//! right that awc 3 takes for something else: interim responses (1xx), and bodies that end with the connection.
+//! The ready stream as awc sees it. It notes when the response began and whether the peer hung up, and over HTTP/1 it puts two
+//! things right that awc 3 takes for something else: interim responses (1xx), and bodies that end with the connection.
 
 use std::cell::Cell;
 use std::io;
@@ -9,17 +9,31 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use actix_rt::net::{ActixStream, Ready, TcpStream};
+use awc::http::Version;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 /// awc's own limit for a head; what is longer is left to it to refuse.
 const MAX_HEAD: usize = 128 << 10;
 
+/// The version of HTTP that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+}
+
 /// What was seen on the wire, above TLS.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// When the first byte of the final response came.
+    /// When the first byte of the final response came; over HTTP/2, when its head was there.
     pub(crate) first_byte: Cell<Option<Instant>>,
+    /// The version that the response says it has, before anything is put right.
+    pub(crate) version: Cell<Option<Version>>,
+    /// The peer has said that it ends the HTTP/2 connection for an error: its code (RFC 9113, section 7).
+    pub(crate) goaway: Cell<Option<u32>>,
+    /// The run is over: nothing that awc sends after its end may reach the peer.
+    pub(crate) over: Cell<bool>,
     /// The peer has closed its side.
     pub(crate) eof: Cell<bool>,
     /// The head announced no length: the body ends with the connection.
@@ -57,12 +71,15 @@ pub(crate) fn bodiless(status: u16) -> bool {
 /// What becomes of the bytes that are read.
 #[derive(Debug)]
 enum Head {
-    /// Bytes of a head that is not whole yet.
-    Collect(Vec<u8>),
+    /// Bytes of a head that is not whole yet, and the length at which it is looked at again: were that at every piece, a peer
+    /// that sends byte by byte would make it quadratic.
+    Collect(Vec<u8>, usize),
     /// Bytes that were collected, and how many of them awc has had.
     HandOut(Vec<u8>, usize),
     /// The head is through.
     Pass,
+    /// HTTP/2 has frames instead.
+    Frames(Frames),
 }
 
 /// A [`Stream`] for one request.
@@ -70,22 +87,35 @@ enum Head {
 pub(crate) struct Wire {
     stream: Stream,
     head: Head,
+    /// The response has no body, whatever its head says.
+    to_head: bool,
     seen: Rc<Seen>,
 }
 
 impl Wire {
-    pub(crate) fn new(stream: Stream, seen: Rc<Seen>) -> Self {
-        Self { stream, head: Head::Collect(Vec::new()), seen }
+    /// `to_head`: the request is a HEAD.
+    pub(crate) fn new(stream: Stream, protocol: Protocol, to_head: bool, seen: Rc<Seen>) -> Self {
+        let head = match protocol {
+            Protocol::Http1 => Head::Collect(Vec::new(), 0),
+            Protocol::Http2 => Head::Frames(Frames::default()),
+        };
+        Self { stream, head, to_head, seen }
     }
 
-    /// Decides on what has been collected.
-    fn filter(&self, mut bytes: Vec<u8>) -> Head {
+    /// Decides on what has been collected, the last `new` bytes since it was last asked.
+    fn filter(&self, mut bytes: Vec<u8>, look_at: usize, new: usize) -> Head {
+        if bytes.len() < look_at && !ends_a_head(&bytes[bytes.len().saturating_sub(new + 3)..]) {
+            return Head::Collect(bytes, look_at);
+        }
         loop {
             let mut headers = [httparse::EMPTY_HEADER; 128];
             let mut head = httparse::Response::new(&mut headers);
             let length = match head.parse(&bytes) {
                 Ok(httparse::Status::Complete(length)) => length,
-                Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => return Head::Collect(bytes),
+                Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => {
+                    let look_at = 2 * bytes.len();
+                    return Head::Collect(bytes, look_at);
+                }
                 // awc says what is wrong with it.
                 _ => return Head::HandOut(bytes, 0),
             };
@@ -97,6 +127,10 @@ impl Wire {
                 }
                 code => {
                     self.note_delimiter(&head, code);
+                    self.seen.version.set(head.version.map(|minor| match minor {
+                        0 => Version::HTTP_10,
+                        _ => Version::HTTP_11,
+                    }));
                     if self.seen.until_eof.get() && head.version == Some(1) {
                         // RFC 9112, section 6.3: such a body is read until the connection ends. awc does so for HTTP/1.0 only.
                         bytes["HTTP/1.".len()] = b'0';
@@ -110,7 +144,53 @@ impl Wire {
     fn note_delimiter(&self, head: &httparse::Response<'_, '_>, code: Option<u16>) {
         let is = |name: &str, known: &str| name.eq_ignore_ascii_case(known);
         let sized = head.headers.iter().any(|h| is(h.name, "content-length") || is(h.name, "transfer-encoding"));
-        self.seen.until_eof.set(!sized && !code.is_some_and(bodiless));
+        self.seen.until_eof.set(!sized && !self.to_head && !code.is_some_and(bodiless));
+    }
+}
+
+/// Whether an empty line is in it.
+fn ends_a_head(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|two| two == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
+}
+
+/// Where the frames of HTTP/2 begin (RFC 9113, section 4.1), to see one kind of them: awc tells a GOAWAY as a broken pipe.
+#[derive(Debug, Default)]
+struct Frames {
+    /// What is known of the frame under way: its header, and of a GOAWAY as much as says why.
+    start: Vec<u8>,
+    /// What is left of a frame that says nothing of interest.
+    skip: usize,
+}
+
+impl Frames {
+    const HEADER: usize = 9;
+    const GOAWAY: u8 = 7;
+
+    /// Takes the next bytes; the error code of a GOAWAY among them.
+    fn read(&mut self, mut bytes: &[u8]) -> Option<u32> {
+        let mut goaway = None;
+        while !bytes.is_empty() {
+            let skipped = self.skip.min(bytes.len());
+            self.skip -= skipped;
+            bytes = &bytes[skipped..];
+            let Some((&byte, rest)) = bytes.split_first() else { break };
+            bytes = rest;
+            self.start.push(byte);
+            let [high, middle, low, kind, ..] = self.start[..] else { continue };
+            let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+            // Last stream and error code are four bytes each.
+            let wanted = Self::HEADER + if kind == Self::GOAWAY { length.min(8) } else { 0 };
+            if self.start.len() == wanted {
+                if let [.., a, b, c, d] = self.start[..]
+                    && wanted == Self::HEADER + 8
+                {
+                    goaway = Some(u32::from_be_bytes([a, b, c, d]));
+                }
+                self.skip = length - (wanted - Self::HEADER);
+                self.start.clear();
+            }
+        }
+        goaway
     }
 }
 
@@ -119,13 +199,13 @@ impl AsyncRead for Wire {
         let this = &mut *self;
         loop {
             match &mut this.head {
-                Head::Collect(collected) => {
-                    let mut bytes = std::mem::take(collected);
+                Head::Collect(collected, look_at) => {
+                    let (mut bytes, look_at) = (std::mem::take(collected), *look_at);
                     let mut space = [0; 4096];
                     let mut read = ReadBuf::new(&mut space);
                     let polled = this.stream.poll_read(cx, &mut read);
                     if polled.is_pending() {
-                        this.head = Head::Collect(bytes);
+                        this.head = Head::Collect(bytes, look_at);
                         return Poll::Pending;
                     }
                     ready!(polled)?;
@@ -138,7 +218,7 @@ impl AsyncRead for Wire {
                         this.seen.first_byte.set(Some(Instant::now()));
                     }
                     bytes.extend_from_slice(read.filled());
-                    this.head = this.filter(bytes);
+                    this.head = this.filter(bytes, look_at, read.filled().len());
                 }
                 Head::HandOut(bytes, from) => {
                     let rest = &bytes[*from..];
@@ -151,6 +231,14 @@ impl AsyncRead for Wire {
                     if n > 0 || this.seen.eof.get() {
                         return Poll::Ready(Ok(()));
                     }
+                }
+                Head::Frames(frames) => {
+                    let before = buffer.filled().len();
+                    ready!(this.stream.poll_read(cx, buffer))?;
+                    if let Some(code) = frames.read(&buffer.filled()[before..]) {
+                        this.seen.goaway.set(Some(code));
+                    }
+                    return Poll::Ready(Ok(()));
                 }
                 Head::Pass => {
                     let before = buffer.filled().len();
@@ -177,6 +265,9 @@ macro_rules! forward {
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.seen.over.get() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         forward!(self, stream => Pin::new(stream).poll_write(cx, bytes))
     }
 
@@ -194,6 +285,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.seen.over.get() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         forward!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
     }
 

@@ -7,7 +7,7 @@ use actix_web::middleware::Logger;
 use actix_web::{App, HttpResponse, HttpServer, Resource};
 use metrics_core::prometheus::Registry;
 use metrics_core::{BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics};
-use probe::{Engine, Env, Roots, Watched};
+use probe::{Client, Engine, Env, Module, Roots, Watched};
 
 use crate::cli::{self, Flags};
 use crate::signals::Signals;
@@ -22,7 +22,8 @@ const DRAIN_SECONDS: u64 = 7;
 pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
     let signals = Signals::install()?;
     let roots = flags.ca_file.clone().map_or(Roots::BuiltIn, Roots::File);
-    let env = Env::new(&roots, flags.resolve.clone()).map_err(|error| anyhow::anyhow!("--ca-file {error}"))?;
+    let client = Client::new(Module::default(), &roots).map_err(|error| anyhow::anyhow!("--ca-file {error}"))?;
+    let env = Env { overrides: flags.resolve.clone() };
     // Before the first probe: a program that cannot serve must not ask anybody.
     let listeners = flags.listen_address.listeners()?;
 
@@ -34,7 +35,7 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
     BuildInfo::register(&registry, "actix_exporter_build_info", cli::VERSION, cli::REVISION, cli::RUSTC)?;
     let metrics = MetricsHandler::register_with(&registry, &flags.handler())?;
 
-    let target = flags.target();
+    let target = flags.target(client.into());
     log::info!("asking {} every {}", target.name, humantime::format_duration(target.interval));
     let (engine, watched) = Engine::start(target, env, &external);
 

@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use metrics_core::HandlerConfig;
-use probe::{Override, Spec, Target};
+use probe::{Client, Override, Spec, Target};
 
 use crate::listen::ListenAddress;
 
@@ -97,9 +98,9 @@ pub(crate) struct Flags {
 }
 
 impl Flags {
-    pub(crate) fn target(&self) -> Target {
+    pub(crate) fn target(&self, client: Arc<Client>) -> Target {
         let timeout = self.timeout.unwrap_or_else(|| Duration::from_secs(10).min(self.interval));
-        let spec = Spec { url: self.target.url.clone(), timeout };
+        let spec = Spec { url: self.target.url.clone(), timeout, client };
         Target { name: self.target.text.clone(), spec, interval: self.interval }
     }
 
@@ -264,7 +265,8 @@ mod tests {
     fn the_timeout_follows_a_short_interval() {
         let flags = |args: &[&str]| {
             let args = std::iter::once("x").chain(args.iter().copied()).map(OsString::from);
-            parse(args).map(|(_, flags)| flags.target().spec.timeout.as_secs()).ok()
+            let client = Arc::new(Client::new(probe::Module::default(), &probe::Roots::BuiltIn).unwrap());
+            parse(args).map(|(_, flags)| flags.target(client).spec.timeout.as_secs()).ok()
         };
         assert_eq!(flags(&[]), Some(10));
         assert_eq!(flags(&["--probe.interval", "5s"]), Some(5));

@@ -26,7 +26,7 @@ fn render(target: &str, last: Option<&RunReport>, now: SystemTime) -> String {
     let _ = match outcome.reason {
         None => writeln!(text, "{target} is up: {total}, {age} s ago"),
         Some(reason) => {
-            let detail = report.detail.as_deref().unwrap_or_default();
+            let detail = report.failure.as_ref().map(|failure| &failure.detail[..]).unwrap_or_default();
             writeln!(text, "{target} is down: {reason} after {total}, {age} s ago ({detail})")
         }
     };

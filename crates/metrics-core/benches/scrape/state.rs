@@ -49,6 +49,7 @@ fn outcome(run: u64, random: &mut Random) -> Outcome {
         phases,
         redirects: u32::from(random.below(10) == 0),
         body_bytes: status.map(|_| random.below(100_000)),
+        tls: None,
     }
 }
 

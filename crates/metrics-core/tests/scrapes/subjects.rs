@@ -40,6 +40,7 @@ pub(crate) fn outcome(total: Duration) -> Outcome {
         phases: [Some(total / 5); Phase::ALL.len()],
         redirects: 1,
         body_bytes: Some(1 << 20),
+        tls: None,
     }
 }
 

@@ -8,7 +8,7 @@ use metrics_core::Reason;
 use tokio::time::{Instant, timeout_at};
 use url::Host;
 
-use crate::failure::Failure;
+use crate::failure::Failed;
 
 /// The addresses of `host`, in the order in which the system wants them tried. The system's own resolver is asked, so
 /// that the answer is the one that other programs get (hosts file, search list).
@@ -17,7 +17,7 @@ pub(crate) async fn resolve(
     port: u16,
     overrides: &[Override],
     deadline: Instant,
-) -> Result<Vec<SocketAddr>, Failure> {
+) -> Result<Vec<SocketAddr>, Failed> {
     if let Some(found) = overrides.iter().find(|known| known.is_for(host, port)) {
         return Ok(vec![found.address]);
     }
@@ -30,11 +30,11 @@ pub(crate) async fn resolve(
     // A look-up cannot be cancelled: after a timeout its thread lives until the resolver gives up.
     let lookup = actix_rt::task::spawn_blocking(move || lookup(&asked, port));
     match timeout_at(deadline, lookup).await {
-        Err(_) => Err(Failure::new(Reason::DnsTimeout, format!("no answer for {name} in time"))),
-        Ok(Err(error)) => Err(Failure::new(Reason::Internal, error.to_string())),
-        Ok(Ok(Err(error))) => Err(Failure::new(reason(&error), format!("{name}: {}", std::io::Error::from(error)))),
+        Err(_) => Err(Failed::new(Reason::DnsTimeout, format!("no answer for {name} in time"))),
+        Ok(Err(error)) => Err(Failed::new(Reason::Internal, error.to_string())),
+        Ok(Ok(Err(error))) => Err(Failed::new(reason(&error), format!("{name}: {}", std::io::Error::from(error)))),
         Ok(Ok(Ok(addresses))) if addresses.is_empty() => {
-            Err(Failure::new(Reason::DnsNotFound, format!("{name} has no address")))
+            Err(Failed::new(Reason::DnsNotFound, format!("{name} has no address")))
         }
         Ok(Ok(Ok(addresses))) => Ok(addresses),
     }

@@ -1,99 +1,330 @@
-//! From a TCP connection to a TLS session, and which certificates it trusts.
+//! From a TCP connection to a TLS session: which certificates it trusts, and what it saw of them.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_rt::net::TcpStream;
 use metrics_core::Reason;
-use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, VerifierBuilderError, WebPkiServerVerifier};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, ProtocolVersion, RootCertStore, SignatureScheme};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
-use crate::failure::Failure;
+use super::certificate::certificate;
+use crate::failure::{self, Failed};
+use crate::module::{Module, Pem, SecretError, TlsVersion};
+use crate::report::Tls;
 
-/// Which certificate authorities are trusted.
+/// Which certificate authorities are trusted where a module names none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Roots {
     /// Those of Mozilla's list, compiled in.
     BuiltIn,
+    /// Those that the system trusts; `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured.
+    System,
     /// Those in a PEM file, and no others, as curl's `--cacert`.
     File(PathBuf),
 }
 
-/// Why a file of certificate authorities cannot be used.
+/// Why certificates or a key cannot be used.
 #[derive(Debug)]
-pub enum RootsError {
+pub enum TlsFileError {
     /// It cannot be read, or is not PEM.
-    Unreadable(PathBuf, pem::Error),
+    Unreadable(Source, pem::Error),
     /// There is no certificate in it.
-    Empty(PathBuf),
+    Empty(Source),
     /// A certificate in it, counted from 1, is not one that can be trusted.
-    Invalid(PathBuf, usize, rustls::Error),
+    Invalid(Source, usize, rustls::Error),
+    /// The system has no certificate that can be trusted; why, as far as it is known.
+    NoSystemRoots(String),
+    /// The authorities are none that certificates can be verified with.
+    Roots(VerifierBuilderError),
+    /// The client's key cannot be read.
+    Key(SecretError),
+    /// The client's key is no PEM key.
+    NoKey(pem::Error),
+    /// The client's certificate and key do not go together.
+    Identity(rustls::Error),
+    /// A client certificate without its key, or a key without its certificate.
+    Half,
+    /// No version of TLS is left between the lowest and the highest.
+    NoVersion,
 }
 
-impl std::fmt::Display for RootsError {
+/// Where certificates stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// In the configuration.
+    Inline,
+    /// In a file.
+    File(PathBuf),
+}
+
+impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let hint = "give a PEM file with one or more certificates";
         match self {
-            Self::Unreadable(path, pem::Error::Io(error)) => {
-                write!(f, "{}: {error}; check that the file exists and may be read", path.display())
-            }
-            Self::Unreadable(path, error) => write!(f, "{}: {error}; {hint}", path.display()),
-            Self::Empty(path) => write!(f, "{}: no certificate in it; {hint}", path.display()),
-            Self::Invalid(path, n, error) => write!(f, "{}: certificate {n}: {error}; {hint}", path.display()),
+            Self::Inline => f.write_str("certificates in the module"),
+            Self::File(path) => write!(f, "{}", path.display()),
         }
     }
 }
 
-impl std::error::Error for RootsError {}
-
-/// The configuration of all handshakes. Each is a full one: a resumed session would show no certificate.
-pub(crate) fn config(roots: &Roots) -> Result<Arc<ClientConfig>, RootsError> {
-    let store = match roots {
-        Roots::BuiltIn => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
-        Roots::File(path) => read_roots(path)?,
-    };
-    // The provider is named, so that another crate's choice of a process-wide default is no concern.
-    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring supports the default versions of TLS");
-    let mut config = builder.with_root_certificates(store).with_no_client_auth();
-    config.resumption = Resumption::disabled();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
-
-fn read_roots(path: &Path) -> Result<RootCertStore, RootsError> {
-    let unreadable = |error| RootsError::Unreadable(path.to_owned(), error);
-    let mut store = RootCertStore::empty();
-    for (n, certificate) in CertificateDer::pem_file_iter(path).map_err(unreadable)?.enumerate() {
-        let added = store.add(certificate.map_err(unreadable)?);
-        added.map_err(|error| RootsError::Invalid(path.to_owned(), n + 1, error))?;
+impl std::fmt::Display for TlsFileError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hint = "give a PEM file with one or more certificates";
+        match self {
+            Self::Unreadable(source, pem::Error::Io(error)) => {
+                write!(f, "{source}: {error}; check that the file exists and may be read")
+            }
+            Self::Unreadable(source, error) => write!(f, "{source}: {error}; {hint}"),
+            Self::Empty(source) => write!(f, "{source}: no certificate in it; {hint}"),
+            Self::Invalid(source, n, error) => write!(f, "{source}: certificate {n}: {error}; {hint}"),
+            Self::NoSystemRoots(why) => {
+                write!(f, "the system has no certificate authorities{why}; install ca-certificates or name a CA file")
+            }
+            Self::Roots(error) => write!(f, "certificate authorities: {error}; {hint}"),
+            Self::Key(error) => write!(f, "client key: {error}"),
+            // What the parser says may quote the key.
+            Self::NoKey(_) => f.write_str("the client key is not a PEM key (PKCS#8, PKCS#1 or SEC1, not encrypted)"),
+            Self::Identity(error) => write!(f, "client certificate and key: {error}"),
+            Self::Half => {
+                f.write_str("a client certificate needs its key, and a key its certificate; give both or none")
+            }
+            Self::NoVersion => f.write_str("min_version is above max_version"),
+        }
     }
-    if store.is_empty() { Err(RootsError::Empty(path.to_owned())) } else { Ok(store) }
 }
 
-/// Shakes hands as a client that means `host`.
-pub(crate) async fn handshake(
-    stream: TcpStream,
-    host: &Host<&str>,
-    config: &Arc<ClientConfig>,
-    deadline: Instant,
-) -> Result<TlsStream<TcpStream>, Failure> {
-    let name = match host {
-        Host::Domain(name) => ServerName::try_from((*name).to_owned()),
-        Host::Ipv4(ip) => Ok(ServerName::from(std::net::IpAddr::from(*ip))),
-        Host::Ipv6(ip) => Ok(ServerName::from(std::net::IpAddr::from(*ip))),
+impl std::error::Error for TlsFileError {}
+
+/// What all handshakes of a module have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct TlsClient {
+    /// Each handshake is a full one: a resumed session would show no certificate.
+    config: ClientConfig,
+    verifier: Arc<WebPkiServerVerifier>,
+    insecure_skip_verify: bool,
+}
+
+impl TlsClient {
+    /// Reads the certificates that `module` names.
+    pub(crate) fn new(module: &Module, roots: &Roots) -> Result<Self, TlsFileError> {
+        let tls = &module.tls_config;
+        let store = match &tls.ca {
+            Some(pem) => store(pem)?,
+            None if tls.system_roots => system_roots()?,
+            None => match roots {
+                Roots::BuiltIn => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+                Roots::System => system_roots()?,
+                Roots::File(path) => self::store(&Pem::File(path.clone()))?,
+            },
+        };
+        let from = tls.min_version.unwrap_or(TlsVersion::Tls12);
+        let to = tls.max_version.unwrap_or(TlsVersion::Tls13);
+        let versions = [(TlsVersion::Tls12, &rustls::version::TLS12), (TlsVersion::Tls13, &rustls::version::TLS13)];
+        let versions = versions.into_iter().filter(|(version, _)| (from..=to).contains(version));
+        let versions: Vec<_> = versions.map(|(_, version)| version).collect();
+        if versions.is_empty() {
+            return Err(TlsFileError::NoVersion);
+        }
+        // The provider is named, so that another crate's choice of a process-wide default is no concern.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone());
+        let verifier = verifier.build().map_err(TlsFileError::Roots)?;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&versions)
+            .expect("ring supports every version that is asked for")
+            .with_webpki_verifier(verifier.clone());
+        let mut config = match (&tls.cert, &tls.key) {
+            (None, None) => builder.with_no_client_auth(),
+            (Some(cert), Some(key)) => {
+                let chain = certificates(cert)?;
+                let key = key.text().map_err(TlsFileError::Key)?;
+                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(TlsFileError::NoKey)?;
+                builder.with_client_auth_cert(chain, key).map_err(TlsFileError::Identity)?
+            }
+            _ => return Err(TlsFileError::Half),
+        };
+        config.resumption = Resumption::disabled();
+        config.alpn_protocols = if module.enable_http2 { vec![b"h2".to_vec()] } else { Vec::new() };
+        config.alpn_protocols.push(b"http/1.1".to_vec());
+        Ok(Self { config, verifier, insecure_skip_verify: tls.insecure_skip_verify })
+    }
+
+    /// Shakes hands as a client that means `host`, or `name` where there is one. What is seen goes into `seen`, however it ends: a certificate that is
+    /// rejected is seen too, since the verdict on it is not given to TLS but kept until the handshake is through.
+    pub(crate) async fn handshake(
+        &self,
+        stream: TcpStream,
+        host: &Host<&str>,
+        name: Option<&str>,
+        deadline: Instant,
+        seen: &mut Tls,
+    ) -> Result<TlsStream<TcpStream>, Failed> {
+        let name = server_name(host, name)?;
+        let witness = Arc::new(Witness { verifier: self.verifier.clone(), testimony: Mutex::default() });
+        let mut config = self.config.clone();
+        config.dangerous().set_certificate_verifier(witness.clone());
+        let ended = timeout_at(deadline, TlsConnector::from(Arc::new(config)).connect(name, stream)).await;
+        let testimony = std::mem::take(&mut *witness.testimony());
+        seen.chain = testimony.chain.iter().filter_map(certificate).collect();
+        let rejected = testimony.verdict.and_then(Result::err);
+        seen.rejected = rejected.as_ref().map(ToString::to_string);
+        let stream = match (ended, &rejected) {
+            (Err(_), _) => return Err(Failed::new(Reason::TlsTimeout, "the handshake did not end in time")),
+            // Whatever ended it afterwards: this is what is wrong.
+            (Ok(Err(_)), Some(error)) if !self.insecure_skip_verify => return Err(failure::certificate(error)),
+            (Ok(Err(error)), _) => return Err(failure::tls(&error)),
+            (Ok(Ok(stream)), _) => stream,
+        };
+        let connection = stream.get_ref().1;
+        seen.version = connection.protocol_version().map(version);
+        seen.cipher = connection.negotiated_cipher_suite().and_then(|suite| cipher(suite.suite()));
+        match rejected {
+            Some(error) if !self.insecure_skip_verify => Err(failure::certificate(&error)),
+            _ => Ok(stream),
+        }
+    }
+}
+
+fn server_name(host: &Host<&str>, name: Option<&str>) -> Result<ServerName<'static>, Failed> {
+    let parsed = match (name, host) {
+        (Some(name), _) => ServerName::try_from(name.to_owned()),
+        // A dot at the end says that the name is whole, and is no part of it in a certificate.
+        (None, Host::Domain(name)) => ServerName::try_from(name.strip_suffix('.').unwrap_or(name).to_owned()),
+        (None, Host::Ipv4(ip)) => Ok(ServerName::from(std::net::IpAddr::from(*ip))),
+        (None, Host::Ipv6(ip)) => Ok(ServerName::from(std::net::IpAddr::from(*ip))),
     };
-    let name = name.map_err(|error| Failure::new(Reason::TlsHandshake, error.to_string()))?;
-    match timeout_at(deadline, TlsConnector::from(config.clone()).connect(name, stream)).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(Failure::tls(&error)),
-        Err(_) => Err(Failure::new(Reason::TlsTimeout, "the handshake did not end in time")),
+    let named = name.map_or_else(|| host.to_string(), str::to_owned);
+    parsed.map_err(|error| Failed::new(Reason::TlsHandshake, format!("{named} cannot be asked for in TLS: {error}")))
+}
+
+fn store(pem: &Pem) -> Result<RootCertStore, TlsFileError> {
+    let mut store = RootCertStore::empty();
+    for (n, certificate) in certificates(pem)?.into_iter().enumerate() {
+        store.add(certificate).map_err(|error| TlsFileError::Invalid(source(pem), n + 1, error))?;
+    }
+    Ok(store)
+}
+
+fn system_roots() -> Result<RootCertStore, TlsFileError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut store = RootCertStore::empty();
+    // As browsers do: what is odd in a system's list is left out.
+    store.add_parsable_certificates(found.certs);
+    if store.is_empty() {
+        let why = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
+        return Err(TlsFileError::NoSystemRoots(why));
+    }
+    Ok(store)
+}
+
+fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+    let unreadable = |error| TlsFileError::Unreadable(source(pem), error);
+    let found: Result<Vec<_>, _> = match pem {
+        Pem::Text(text) => CertificateDer::pem_slice_iter(text.as_bytes()).collect(),
+        Pem::File(path) => CertificateDer::pem_file_iter(path).map_err(unreadable)?.collect(),
+    };
+    let found = found.map_err(unreadable)?;
+    if found.is_empty() { Err(TlsFileError::Empty(source(pem))) } else { Ok(found) }
+}
+
+fn source(pem: &Pem) -> Source {
+    match pem {
+        Pem::Text(_) => Source::Inline,
+        Pem::File(path) => Source::File(path.clone()),
+    }
+}
+
+fn version(version: ProtocolVersion) -> &'static str {
+    match version {
+        ProtocolVersion::TLSv1_3 => "TLS 1.3",
+        ProtocolVersion::TLSv1_2 => "TLS 1.2",
+        _ => "unknown",
+    }
+}
+
+/// The IANA name. rustls calls the suites of TLS 1.3 `TLS13_…`.
+fn cipher(suite: CipherSuite) -> Option<&'static str> {
+    let name = suite.as_str()?;
+    Some(match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => "TLS_AES_128_GCM_SHA256",
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => "TLS_CHACHA20_POLY1305_SHA256",
+        _ => name,
+    })
+}
+
+/// Sees the chain that is presented and lets the handshake go on, so that version and cipher are known whatever the
+/// chain is worth. Who uses it must look at the verdict before anything is sent.
+#[derive(Debug)]
+struct Witness {
+    verifier: Arc<WebPkiServerVerifier>,
+    testimony: Mutex<Testimony>,
+}
+
+#[derive(Debug, Default)]
+struct Testimony {
+    chain: Vec<CertificateDer<'static>>,
+    verdict: Option<Result<(), rustls::Error>>,
+}
+
+impl Witness {
+    fn testimony(&self) -> MutexGuard<'_, Testimony> {
+        self.testimony.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// That the peer has the certificate's key matters only where the certificate does.
+    fn signature(
+        &self,
+        verified: Result<HandshakeSignatureValid, rustls::Error>,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        match self.testimony().verdict {
+            Some(Err(_)) => Ok(HandshakeSignatureValid::assertion()),
+            _ => verified,
+        }
+    }
+}
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verdict = self.verifier.verify_server_cert(leaf, others, name, ocsp, now);
+        let chain = std::iter::once(leaf).chain(others).map(|certificate| certificate.clone().into_owned()).collect();
+        *self.testimony() = Testimony { chain, verdict: Some(verdict.map(|_| ())) };
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.signature(self.verifier.verify_tls12_signature(message, certificate, signed))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.signature(self.verifier.verify_tls13_signature(message, certificate, signed))
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
     }
 }

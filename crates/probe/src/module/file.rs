@@ -1,0 +1,1 @@
+//! Modules out of a file in blackbox_exporter's format.
