@@ -190,11 +190,13 @@ impl Inflate {
         while !self.ended {
             let before = (state.total_in(), state.total_out());
             let status = state.decompress(piece, &mut space, FlushDecompress::None)?;
-            let [read, written] = [state.total_in() - before.0, state.total_out() - before.1].map(|n| n as usize);
+            let [read, written] = [state.total_in() - before.0, state.total_out() - before.1];
+            // Neither is more than it was given room for.
+            let [read, written] = [read, written].map(|n| usize::try_from(n).unwrap_or(usize::MAX));
             self.sink.write_all(&space[..written])?;
             piece = &piece[read..];
             self.ended = status == Status::StreamEnd;
-            if read == 0 && written == 0 || piece.is_empty() && written < space.len() {
+            if piece.is_empty() && written < space.len() || read == 0 && written == 0 {
                 break;
             }
         }

@@ -101,6 +101,6 @@ pub(crate) fn body(error: &PayloadError, short: bool) -> Failed {
 /// has sent its request.
 fn broken_before_head(error: &io::Error) -> Reason {
     // `io::Error::source()` passes over its own payload, which is where tokio-rustls puts the error.
-    let tls = error.get_ref().is_some_and(|within| within.is::<rustls::Error>());
+    let tls = error.get_ref().and_then(|within| within.downcast_ref::<rustls::Error>()).is_some();
     if tls { Reason::TlsHandshake } else { Reason::ConnectionClosed }
 }

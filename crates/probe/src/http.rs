@@ -1,5 +1,6 @@
 //! HTTP by awc, over a stream that is ready. awc is given no name to resolve, nothing to connect to, no redirect to
 //! follow and no time limit of its own: all of that is ours.
+#![expect(clippy::disallowed_types, reason = "here a client is given its stream, so it never dials by itself")]
 
 use std::cell::RefCell;
 use std::future::{Ready, ready};
@@ -18,6 +19,7 @@ use url::Url;
 
 use crate::body::BodyReader;
 use crate::failure::{self, Failed};
+use crate::module::StatusCodes;
 use crate::request::Request;
 use crate::wire::{Protocol, Seen, Stream, Wire, bodiless};
 
@@ -89,11 +91,13 @@ impl Answer {
         self.response.headers()
     }
 
-    /// Where a redirect leads; `None` for a response that is no redirect.
-    pub(crate) fn redirect(&self, from: &Url) -> Option<Result<Url, Failed>> {
+    /// Where a redirect leads; `None` for a response that is no redirect, and for one that names no place where its status is
+    /// one of those that `expected` names.
+    pub(crate) fn redirect(&self, from: &Url, expected: &StatusCodes) -> Option<Result<Url, Failed>> {
         use StatusCode as S;
         let redirects = [S::MOVED_PERMANENTLY, S::FOUND, S::SEE_OTHER, S::TEMPORARY_REDIRECT, S::PERMANENT_REDIRECT];
-        redirects.contains(&self.status()).then(|| {
+        let final_here = !self.headers().contains_key(header::LOCATION) && expected.contain(self.status().as_u16());
+        (redirects.contains(&self.status()) && !final_here).then(|| {
             let location = self.headers().get(header::LOCATION);
             let location = location.ok_or_else(|| Failed::new(Reason::Redirect, "a redirect without a Location"))?;
             let location = String::from_utf8_lossy(location.as_bytes());

@@ -19,6 +19,7 @@ pub use status::StatusCodes;
 /// How to ask, and what to expect. [`Module::default`] is a GET that follows redirects and wants a 2xx status:
 /// blackbox_exporter's `http_2xx`.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the options of the format, each by itself")]
 pub struct Module {
     /// For the whole run, where the module says one.
     pub timeout: Option<Duration>,
@@ -95,6 +96,16 @@ impl Default for Module {
             authorization: None,
             tls_config: TlsConfig::default(),
         }
+    }
+}
+
+impl Module {
+    /// Whether a run has to read files.
+    pub(crate) fn reads_files(&self) -> bool {
+        let headers = self.headers.iter().map(|(_, value)| value);
+        let basic = self.basic_auth.iter().flat_map(|basic| [&basic.username, &basic.password]);
+        let token = self.authorization.iter().map(|authorization| &authorization.credentials);
+        headers.chain(basic).chain(token).chain(&self.body).any(|secret| matches!(secret, Secret::File(_)))
     }
 }
 

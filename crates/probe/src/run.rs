@@ -1,10 +1,11 @@
 //! One run: hop after hop under one deadline, to a report. It records nothing, so it serves whoever asks.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use metrics_core::{Outcome, Phase, Reason, TlsOutcome};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::body::BodyReader;
@@ -82,7 +83,7 @@ fn sum(hops: &[Hop]) -> Phases {
 
 /// A run under way. Its clock is a lap timer: a phase begins where the one before it ended, so that nothing is left out.
 struct Run<'a> {
-    client: &'a Client,
+    client: &'a Arc<Client>,
     env: &'a Env,
     progress: &'a dyn Fn(&Url, Phase),
     start: Instant,
@@ -97,14 +98,14 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn follow(&mut self, first: &Url) -> Result<(), Failed> {
-        let mut request = Request::new(self.client.module(), first.clone())?;
+        let mut request = self.request(first.clone()).await?;
         let mut url = first.clone();
         loop {
             self.hops.push(Hop::new(url.clone(), self.lap - self.start));
             let (stream, protocol) = self.dial(&url, &request).await?;
             let answer = self.ask(stream, protocol, &url, &request).await?;
             if self.client.module().follow_redirects
-                && let Some(to) = answer.redirect(&url)
+                && let Some(to) = answer.redirect(&url, &self.client.module().valid_status_codes)
             {
                 // Its body is nothing anyone sees, and is not waited for.
                 self.end();
@@ -117,6 +118,20 @@ impl Run<'_> {
                 continue;
             }
             return self.judge(answer).await;
+        }
+    }
+
+    /// A file may lie on a disk that does not answer, which must not hold up other runs of the thread.
+    async fn request(&self, first: Url) -> Result<Request, Failed> {
+        if !self.client.module().reads_files() {
+            return Request::new(self.client.module(), first);
+        }
+        let client = self.client.clone();
+        let reading = actix_rt::task::spawn_blocking(move || Request::new(client.module(), first));
+        match timeout_at(self.deadline, reading).await {
+            Ok(Ok(request)) => request,
+            Ok(Err(error)) => Err(Failed::new(Reason::Internal, error.to_string())),
+            Err(_) => Err(Failed::new(Reason::Internal, "a file that the module names was not read in time")),
         }
     }
 
@@ -146,7 +161,7 @@ impl Run<'_> {
         }
 
         self.begin(Phase::Tls, url);
-        let client = self.client;
+        let client = self.client.clone();
         let seen = self.hop().tls.insert(Tls::default());
         let stream = client.tls.handshake(stream, &host, request.tls_name(url), deadline, seen).await?;
         self.end();

@@ -308,3 +308,39 @@ impl ActixStream for Wire {
         ActixStream::poll_write_ready(self.stream.tcp(), cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Frames;
+
+    fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let [_, length @ ..] = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[..], &[kind, 0, 0, 0, 0, 0], payload].concat()
+    }
+
+    /// The code that is seen when the bytes come in pieces of `size`.
+    fn goaway(bytes: &[u8], size: usize) -> Option<u32> {
+        let mut frames = Frames::default();
+        bytes.chunks(size).fold(None, |seen, piece| frames.read(piece).or(seen))
+    }
+
+    #[test]
+    fn a_goaway_is_seen_however_the_frames_are_cut() {
+        let settings = frame(4, &[0, 3, 0, 0, 0, 100]);
+        let large = frame(0, &[7; 10_000]);
+        let reason = [&[0, 0, 0, 1, 0, 0, 0, 11][..], b"calm down"].concat();
+        let ended = [&settings[..], &large, &frame(7, &reason), &settings].concat();
+        let open = [&settings[..], &frame(6, &[7; 8]), &large].concat();
+        for size in [1, 2, 3, 8, 9, 10, 17, 1000, ended.len()] {
+            assert_eq!(goaway(&ended, size), Some(11), "{size}");
+            assert_eq!(goaway(&open, size), None, "{size}");
+        }
+    }
+
+    #[test]
+    fn a_goaway_that_is_none_says_nothing() {
+        for payload in [&[][..], &[0; 4], &[0; 7]] {
+            assert_eq!(goaway(&[frame(7, payload), frame(4, &[])].concat(), 5), None, "{payload:?}");
+        }
+    }
+}

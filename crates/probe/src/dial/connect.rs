@@ -49,13 +49,25 @@ impl Route {
     }
 
     async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+        let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }.map_err(no_family)?;
         // A request is written in one go: waiting for more would cost a delayed acknowledgement.
         socket.set_nodelay(true)?;
         if let Some(source) = self.source {
+            if source.is_ipv6() != address.is_ipv6() {
+                let text = format!("cannot be reached from {source}: source_ip_address is of the other family");
+                return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, text));
+            }
             socket.bind(SocketAddr::new(source, 0))?;
         }
         socket.connect(address).await
+    }
+}
+
+/// A kernel without IPv6 has no such sockets, and std no name for that.
+fn no_family(error: io::Error) -> io::Error {
+    match rustix::io::Errno::from_io_error(&error) {
+        Some(rustix::io::Errno::AFNOSUPPORT) => io::Error::new(io::ErrorKind::AddrNotAvailable, error),
+        _ => error,
     }
 }
 
