@@ -256,39 +256,59 @@ impl AsyncRead for Wire {
 /// Forwards to the stream within, whichever it is.
 macro_rules! forward {
     ($self:ident, $stream:ident => $call:expr) => {
-        match &mut $self.get_mut().stream {
+        match &mut $self.stream {
             Stream::Plain($stream) => $call,
             Stream::Tls($stream) => $call,
         }
     };
 }
 
+impl Wire {
+    /// A peer may answer and hang up before it has had the whole request: it still answered. What cannot be sent is said to be
+    /// sent, and reading says what became of the connection.
+    fn written(&self, result: io::Result<usize>, given: usize) -> io::Result<usize> {
+        use io::ErrorKind as Kind;
+        match result {
+            Err(error)
+                if !matches!(self.head, Head::Frames(_))
+                    && matches!(error.kind(), Kind::BrokenPipe | Kind::ConnectionReset | Kind::ConnectionAborted) =>
+            {
+                Ok(given)
+            }
+            result => result,
+        }
+    }
+}
+
 impl AsyncWrite for Wire {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.seen.over.get() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        forward!(self, stream => Pin::new(stream).poll_write(cx, bytes))
+        let written = ready!(forward!(self, stream => Pin::new(stream).poll_write(cx, bytes)));
+        Poll::Ready(self.written(written, bytes.len()))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        forward!(self, stream => Pin::new(stream).poll_flush(cx))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = ready!(forward!(self, stream => Pin::new(stream).poll_flush(cx)));
+        Poll::Ready(self.written(flushed.map(|()| 0), 0).map(|_| ()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         forward!(self, stream => Pin::new(stream).poll_shutdown(cx))
     }
 
     // Without these two a TLS stream would send its records one by one.
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if self.seen.over.get() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        forward!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
+        let written = ready!(forward!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices)));
+        Poll::Ready(self.written(written, slices.iter().map(|slice| slice.len()).sum()))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -295,3 +295,18 @@ async fn p10_an_endless_body_ends_at_the_deadline() {
     assert_eq!(failed(&report), (Some(Reason::BodyTimeout), Some(200)), "{report:?}");
     assert!(report.outcome.body_bytes > Some(1_000_000), "{report:?}");
 }
+
+/// A peer that answers before it has had the whole request, and hangs up on the rest of it.
+#[actix_rt::test]
+async fn an_answer_that_comes_before_the_request_is_through_counts() {
+    let peer = Peer::plain(|_| response("413 Content Too Large", "", "no"));
+    let module = Module {
+        method: awc::http::Method::POST,
+        body: Some(probe::Secret::Value("x".repeat(20 << 20))),
+        ..Module::default()
+    };
+    let client = Client::new(module, &Roots::BuiltIn).unwrap().into();
+    let spec = Spec { url: parse_url(&peer.url("/")).unwrap(), timeout: 10 * SECOND, client };
+    let report = run(&spec, &Env::default()).await;
+    assert_eq!(failed(&report), (Some(Reason::Status), Some(413)), "{report:?}");
+}
