@@ -1,7 +1,6 @@
 //! One run: hop after hop under one deadline, to a report. It records nothing, so it serves whoever asks.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use metrics_core::{Outcome, Phase, Reason, TlsOutcome};
@@ -37,20 +36,18 @@ pub async fn run(spec: &Spec, env: &Env) -> RunReport {
 
 /// As [`run`]; `progress` is told of each step as it begins: what is asked for, and the phase.
 pub async fn run_with(spec: &Spec, env: &Env, progress: &dyn Fn(&Url, Phase)) -> RunReport {
-    let at = SystemTime::now();
-    let start = Instant::now();
-    let mut run = Run {
-        client: &spec.client,
-        env,
-        progress,
-        start,
-        deadline: start + spec.timeout,
-        phase: None,
-        lap: start,
-        hops: Vec::new(),
-        head: None,
+    let deadline = Instant::now() + spec.timeout;
+    let request = request(spec, deadline).await;
+    // What has to be read for a run is no part of it.
+    let (at, start) = (SystemTime::now(), Instant::now());
+    let first = Hop::new(spec.url.clone(), Duration::ZERO);
+    let client = &spec.client;
+    let mut run =
+        Run { client, env, progress, start, deadline, phase: None, lap: start, hops: vec![first], head: None };
+    let failed = match request {
+        Ok(request) => run.follow(request).await.err(),
+        Err(failed) => Some(failed),
     };
-    let failed = run.follow(&spec.url).await.err();
     let phase = run.phase;
     run.end();
     let failure = failed.map(|Failed { reason, detail }| Failure { reason, phase, detail });
@@ -69,6 +66,20 @@ pub async fn run_with(spec: &Spec, env: &Env, progress: &dyn Fn(&Url, Phase)) ->
     RunReport { outcome, hops: run.hops, failure }
 }
 
+/// A file may lie on a disk that does not answer, which must not hold up other runs of the thread.
+async fn request(spec: &Spec, deadline: Instant) -> Result<Request, Failed> {
+    let (client, first) = (spec.client.clone(), spec.url.clone());
+    if !client.module().reads_files() {
+        return Request::new(client.module(), first);
+    }
+    let reading = actix_rt::task::spawn_blocking(move || Request::new(client.module(), first));
+    match timeout_at(deadline, reading).await {
+        Ok(Ok(request)) => request,
+        Ok(Err(error)) => Err(Failed::new(Reason::Internal, error.to_string())),
+        Err(_) => Err(Failed::new(Reason::Internal, "a file that the module names was not read in time")),
+    }
+}
+
 fn sum(hops: &[Hop]) -> Phases {
     let mut sum = Phases::default();
     for hop in hops {
@@ -83,7 +94,7 @@ fn sum(hops: &[Hop]) -> Phases {
 
 /// A run under way. Its clock is a lap timer: a phase begins where the one before it ended, so that nothing is left out.
 struct Run<'a> {
-    client: &'a Arc<Client>,
+    client: &'a Client,
     env: &'a Env,
     progress: &'a dyn Fn(&Url, Phase),
     start: Instant,
@@ -97,41 +108,22 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn follow(&mut self, first: &Url) -> Result<(), Failed> {
-        let mut request = self.request(first.clone()).await?;
-        let mut url = first.clone();
+    async fn follow(&mut self, mut request: Request) -> Result<(), Failed> {
         loop {
-            self.hops.push(Hop::new(url.clone(), self.lap - self.start));
+            let url = self.hop().url.clone();
             let (stream, protocol) = self.dial(&url, &request).await?;
             let answer = self.ask(stream, protocol, &url, &request).await?;
-            if self.client.module().follow_redirects
-                && let Some(to) = answer.redirect(&url, &self.client.module().valid_status_codes)
-            {
-                // Its body is nothing anyone sees, and is not waited for.
-                self.end();
-                if self.hops.len() > MAX_REDIRECTS as usize {
-                    return Err(Failed::new(Reason::Redirect, format!("more than {MAX_REDIRECTS} redirects")));
-                }
-                let to = to?;
-                request.redirected(answer.status(), answer.headers(), &url);
-                url = to;
-                continue;
+            let module = self.client.module();
+            let redirect = answer.redirect(&url, &module.valid_status_codes).filter(|_| module.follow_redirects);
+            let Some(to) = redirect else { return self.judge(answer).await };
+            // Its body is nothing anyone sees, and is not waited for.
+            self.end();
+            if self.hops.len() > MAX_REDIRECTS as usize {
+                return Err(Failed::new(Reason::Redirect, format!("more than {MAX_REDIRECTS} redirects")));
             }
-            return self.judge(answer).await;
-        }
-    }
-
-    /// A file may lie on a disk that does not answer, which must not hold up other runs of the thread.
-    async fn request(&self, first: Url) -> Result<Request, Failed> {
-        if !self.client.module().reads_files() {
-            return Request::new(self.client.module(), first);
-        }
-        let client = self.client.clone();
-        let reading = actix_rt::task::spawn_blocking(move || Request::new(client.module(), first));
-        match timeout_at(self.deadline, reading).await {
-            Ok(Ok(request)) => request,
-            Ok(Err(error)) => Err(Failed::new(Reason::Internal, error.to_string())),
-            Err(_) => Err(Failed::new(Reason::Internal, "a file that the module names was not read in time")),
+            let to = to?;
+            request.redirected(answer.status(), answer.headers(), &url);
+            self.hops.push(Hop::new(to, self.lap - self.start));
         }
     }
 
@@ -161,7 +153,7 @@ impl Run<'_> {
         }
 
         self.begin(Phase::Tls, url);
-        let client = self.client.clone();
+        let client = self.client;
         let seen = self.hop().tls.insert(Tls::default());
         let stream = client.tls.handshake(stream, &host, request.tls_name(url), deadline, seen).await?;
         self.end();
@@ -223,7 +215,7 @@ impl Run<'_> {
     }
 
     fn hop(&mut self) -> &mut Hop {
-        self.hops.last_mut().expect("a phase is one of a hop")
+        self.hops.last_mut().expect("a run has a hop from the start")
     }
 }
 
