@@ -46,6 +46,21 @@ families! {
     ),
     REDIRECTS: gauge("external_access_redirects", "Number of redirects that the last run followed", TARGET),
     BODY_BYTES: gauge("external_access_body_bytes", "Size of the body that the last run read", TARGET),
+    TLS_NOT_AFTER: gauge(
+        "external_access_tls_not_after_timestamp_seconds",
+        "Unix time until which the certificate of the last run is valid, also when it was rejected",
+        TARGET
+    ),
+    TLS_CHAIN_NOT_AFTER: gauge(
+        "external_access_tls_chain_not_after_timestamp_seconds",
+        "The earliest such time of the certificates that the last run was shown",
+        TARGET
+    ),
+    TLS_INFO: gauge(
+        "external_access_tls_info",
+        "Version and cipher suite of the TLS handshake of the last run",
+        &["target", "version", "cipher"]
+    ),
 }
 
 /// What one run found, as far as metrics go.
@@ -241,6 +256,10 @@ impl Counts {
             last_success: None,
         }
     }
+
+    fn tls(&self) -> Option<TlsOutcome> {
+        self.last.as_ref()?.tls
+    }
 }
 
 impl Target {
@@ -295,6 +314,11 @@ impl Target {
             MISSED => {
                 series(&[name], Value::Counters { words: MissCause::WORDS, counts: &counts.missed });
             }
+            TLS_INFO => {
+                if let Some(TlsOutcome { version: Some(version), cipher: Some(cipher), .. }) = counts.tls() {
+                    series(&[name, LabelValue::word(version), LabelValue::word(cipher)], Value::Gauge(1.0));
+                }
+            }
             _ => {
                 if let Some(value) = self.gauge(family, &counts) {
                     series(&[name], Value::Gauge(value));
@@ -315,6 +339,8 @@ impl Target {
             INTERVAL => Some(self.interval.as_secs_f64()),
             REDIRECTS => Some(last?.redirects.into()),
             BODY_BYTES => Some(last?.body_bytes? as f64),
+            TLS_NOT_AFTER => Some(counts.tls()?.not_after? as f64),
+            TLS_CHAIN_NOT_AFTER => Some(counts.tls()?.chain_not_after? as f64),
             _ => None,
         }
     }

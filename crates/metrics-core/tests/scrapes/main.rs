@@ -9,6 +9,7 @@
 //! | [`foreign`] | collectors of others: their values, panics and hangs (S7) |
 //! | [`limits`] | the limit, and readers that do not read or leave (S7, S24) |
 //! | [`pieces`] | that a scrape is written while it is read |
+//! | [`tls`] | what is known of a handshake, and nothing else |
 //! | [`load`] | scrapes while others record (V11) |
 //! | [`ask`], [`exposed`], [`protobuf`], [`kit`], [`subjects`] | how scrapes are asked for and read; what is scraped |
 //!
@@ -31,3 +32,4 @@ mod negotiation;
 mod pieces;
 mod protobuf;
 mod subjects;
+mod tls;

@@ -111,3 +111,43 @@ fn before_the_first_run_has_ended_nothing_is_claimed() {
         assert!(!metrics.contains(&format!("\n{absent}")), "{absent}\n{metrics}");
     }
 }
+
+#[test]
+fn what_tls_showed_is_of_the_last_run_also_of_one_that_rejected_it() {
+    let authority = Authority::new();
+    let peer = Peer::tls(authority.server("3-shake.com", &Flaw::None), |_| ok());
+    let plain = Peer::plain(|_| ok());
+    let resolve = format!("3-shake.com:443:{}", peer.address);
+    let ca = authority.file("tls");
+    let ca = ca.to_str().unwrap();
+    let exporter = Exporter::start(&["--resolve", &resolve, "--ca-file", ca, "--probe.interval", "300ms"]);
+    // Years 4096 and 2020.
+    let of_tls = |not_after: &str| {
+        vec![
+            format!(r#"external_access_tls_chain_not_after_timestamp_seconds{{target="https://3-shake.com"}} {not_after}"#),
+            r#"external_access_tls_info{target="https://3-shake.com",version="TLS 1.3",cipher="TLS_AES_256_GCM_SHA384"} 1"#
+                .to_owned(),
+            format!(r#"external_access_tls_not_after_timestamp_seconds{{target="https://3-shake.com"}} {not_after}"#),
+        ]
+    };
+    let sees = |up: &str, expected: &[String]| {
+        exporter.page_that("/metrics", |page| {
+            let lines: Vec<&str> = page.lines().collect();
+            let found = lines.iter().filter(|line| line.starts_with("external_access_tls_"));
+            found.eq(expected)
+                && lines.contains(&&*format!("external_access_up{{target=\"https://3-shake.com\"}} {up}"))
+        });
+    };
+    sees("1", &of_tls("67090118400"));
+    peer.shows(authority.server("3-shake.com", &Flaw::Expired));
+    sees("0", &of_tls("1577836800"));
+    peer.goes_away();
+    sees("0", &[]);
+    peer.comes_back();
+    sees("0", &of_tls("1577836800"));
+    // Where a redirect leads, there is no TLS.
+    let there = plain.url("/");
+    peer.answers(move |_| redirect("302 Found", &there));
+    peer.shows(authority.server("3-shake.com", &Flaw::None));
+    sees("1", &[]);
+}
