@@ -1,0 +1,67 @@
+//! What is wrong with a file of modules: where, what, and what to do.
+
+use std::path::{Path, PathBuf};
+
+/// A place in a file. Both count from 1; a column is a character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+/// Why a file of modules, or a module in it, cannot be used. Its `Display` form is one line, `FILE:LINE:COLUMN: what; what
+/// to do`, and never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleFileError {
+    path: PathBuf,
+    position: Option<Position>,
+    message: String,
+}
+
+impl ModuleFileError {
+    pub(super) fn new(path: &Path, position: Option<Position>, message: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), position, message: message.into() }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where in the file, unless it is of the file as a whole.
+    pub fn position(&self) -> Option<Position> {
+        self.position
+    }
+
+    /// What is wrong, and what to do.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+impl std::fmt::Display for ModuleFileError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A name of a file may hold anything, and this is one line.
+        for character in self.path.display().to_string().chars() {
+            if character.is_control() {
+                write!(f, "{}", character.escape_default())?
+            } else {
+                write!(f, "{character}")?
+            }
+        }
+        match self.position {
+            Some(position) => write!(f, ":{position}: {}", self.message),
+            None => write!(f, ": {}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for ModuleFileError {}
