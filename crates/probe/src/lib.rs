@@ -38,7 +38,7 @@ pub use dial::resolve::{Override, OverrideError};
 pub use dial::tls::{Roots, Source, TlsFileError};
 pub use engine::Engine;
 pub use journal::Watched;
-pub use module::file::{ModuleFileError, Position, load_module};
+pub use module::file::{ModuleEntry, ModuleFile, ModuleFileError, Position, load_module};
 pub use module::{
     Authorization, BasicAuth, Compression, HeaderMatch, IpProtocol, Module, Pem, RedirectPolicy, Secret, SecretError,
     StatusCodes, TlsConfig, TlsVersion,

@@ -50,16 +50,10 @@ impl std::fmt::Display for Position {
 impl std::fmt::Display for ModuleFileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // A name of a file may hold anything, and this is one line.
-        for character in self.path.display().to_string().chars() {
-            if character.is_control() {
-                write!(f, "{}", character.escape_default())?
-            } else {
-                write!(f, "{character}")?
-            }
-        }
+        let path = self.path.display().to_string().replace(char::is_control, "\u{fffd}");
         match self.position {
-            Some(position) => write!(f, ":{position}: {}", self.message),
-            None => write!(f, ": {}", self.message),
+            Some(position) => write!(f, "{path}:{position}: {}", self.message),
+            None => write!(f, "{path}: {}", self.message),
         }
     }
 }

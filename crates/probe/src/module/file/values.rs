@@ -1,0 +1,123 @@
+//! Values that are written as text: times, sizes, status codes, expressions.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::Position;
+use super::section::{Problem, shown};
+
+/// A year: what is more is a slip of the pen.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+pub(super) fn duration(option: &str, (at, text): (Position, &str)) -> Result<Duration, Problem> {
+    let wrong = |why: &str| Problem::new(at, format!("{option} {}: {why}", shown(text)));
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration.is_zero() => Err(wrong("must be more than 0")),
+        Ok(duration) if duration > LONGEST => Err(wrong("must be at most a year")),
+        Ok(duration) => Ok(duration),
+        Err(_) => Err(wrong("not a duration; write a number and a unit, e.g. 10s, 500ms or 1m30s")),
+    }
+}
+
+/// What a size may end with. As in the library that blackbox_exporter uses, KB and KiB are the same.
+const UNITS: [(&str, u64); 13] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+    ("PiB", 1 << 50),
+    ("EiB", 1 << 60),
+    ("KB", 1 << 10),
+    ("MB", 1 << 20),
+    ("GB", 1 << 30),
+    ("TB", 1 << 40),
+    ("PB", 1 << 50),
+    ("EB", 1 << 60),
+    ("B", 1),
+];
+
+/// Bytes; none for 0, which is no limit.
+pub(super) fn size(option: &str, (at, text): (Position, &str)) -> Result<Option<u64>, Problem> {
+    if text == "0" {
+        return Ok(None);
+    }
+    let wrong = |why: &str| Problem::new(at, format!("{option} {}: {why}", shown(text)));
+    let unit = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
+    let (number, unit) =
+        unit.ok_or_else(|| wrong("no unit; write a number and a unit, e.g. 512KB or 10MB, or 0 for no limit"))?;
+    let bytes = number.trim_end().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+    let bytes = bytes.filter(|_| number.starts_with(|first: char| first.is_ascii_digit()));
+    let bytes = bytes.ok_or_else(|| wrong("not a size; write a number and a unit, e.g. 512KB or 10MB"))?;
+    // A float becomes the nearest whole number that there is.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates, and is not negative")]
+    let bytes = (bytes * unit as f64) as u64;
+    Ok((bytes > 0).then_some(bytes))
+}
+
+/// `200`, `2xx` or `200-299`.
+pub(super) fn status_codes((at, text): (Position, &str)) -> Result<RangeInclusive<u16>, Problem> {
+    let code = |text: &str| {
+        let digits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|code: &u16| digits && *code >= 100)
+    };
+    let class = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX"));
+    let codes = match (class, text.split_once('-')) {
+        (Some(class), _) => code(&format!("{class}00")).map(|first| first..=first + 99),
+        (None, Some((first, last))) => code(first.trim()).zip(code(last.trim())).map(|(first, last)| first..=last),
+        (None, None) => code(text).map(|code| code..=code),
+    };
+    codes.filter(|codes| !codes.is_empty()).ok_or_else(|| {
+        let message = "not a status code; write one of 100 to 999, 2xx or 200-299";
+        Problem::new(at, format!("valid_status_codes {}: {message}", shown(text)))
+    })
+}
+
+/// Compiled expressions of a file may be as large as this.
+const EXPRESSIONS: usize = 256 << 20;
+/// How large an expression may become, compiled: most are small, and none may be larger than the last.
+const SIZES: [usize; 3] = [16 << 10, 256 << 10, 4 << 20];
+
+/// Compiles expressions, and keeps an account of what they cost.
+pub(super) struct Expressions {
+    left: usize,
+}
+
+impl Default for Expressions {
+    fn default() -> Self {
+        Self { left: EXPRESSIONS }
+    }
+}
+
+impl Expressions {
+    pub(super) fn compile(&mut self, option: &str, (at, text): (Position, &str)) -> Result<Regex, Problem> {
+        let wrong = |why: &str| Problem::new(at, format!("{option} {}: {why}", shown(text)));
+        for size in SIZES {
+            match RegexBuilder::new(text).size_limit(size).build() {
+                Ok(_) if self.left < size => {
+                    return Err(wrong("too many expressions in one file; split it"));
+                }
+                Ok(regex) => {
+                    self.left -= size;
+                    return Ok(regex);
+                }
+                Err(regex::Error::CompiledTooBig(_)) => {}
+                Err(error) => return Err(wrong(&reason(&error))),
+            }
+        }
+        Err(wrong("too large an expression; lower its counts, or write (?-u) before \\w, \\d and the like"))
+    }
+}
+
+/// The crate draws the place into several lines; the last says what it is.
+fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    let what = shown_whole(last.trim_start_matches("error: "));
+    format!("not an expression: {what}; see the syntax of Rust's regex, which is RE2's but for a few things")
+}
+
+fn shown_whole(text: &str) -> String {
+    text.chars().take(120).flat_map(char::escape_debug).collect()
+}
