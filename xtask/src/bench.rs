@@ -2,6 +2,7 @@
 
 mod measured;
 mod middleware;
+mod probe;
 mod scrape;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::flags::{Bench, BenchCmd};
 pub(crate) fn run(sh: &Shell, flags: &Bench) -> Result<ExitCode> {
     let (figures, check) = match &flags.subcommand {
         BenchCmd::Middleware(flags) => (middleware::run(sh)?, flags.check),
+        BenchCmd::Probe(flags) => (probe::run(sh)?, flags.check),
         BenchCmd::Scrape(flags) => (scrape::run(sh)?, flags.check),
     };
     // On stderr, so that stdout is what goes into the docs.
@@ -24,11 +26,8 @@ pub(crate) fn run(sh: &Shell, flags: &Bench) -> Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn binary(sh: &Shell, bench: &str) -> Result<PathBuf> {
-    build::executable(
-        cmd!(sh, "cargo bench --package metrics-core --features actix-web --bench {bench} --no-run"),
-        bench,
-    )
+fn binary(sh: &Shell, package: &str, bench: &str) -> Result<PathBuf> {
+    build::executable(cmd!(sh, "cargo bench --package {package} --all-features --bench {bench} --no-run"), bench)
 }
 
 /// A figure, how large it should be at most, and how large it may be.

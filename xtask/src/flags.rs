@@ -41,6 +41,12 @@ xflags::xflags! {
                 /// Fail if a figure is over its limit.
                 optional --check
             }
+            /// The probe: processor time of a run over HTTP and HTTPS, beside blackbox_exporter's.
+            /// As root on Debian it installs that, if it is missing.
+            cmd probe {
+                /// Fail if a figure is over its limit.
+                optional --check
+            }
             /// The scrape: processor time, memory and the latency of other requests, beside the prometheus crate's.
             cmd scrape {
                 /// Fail if a figure is over its limit.

@@ -7,7 +7,7 @@ mod forwarder;
 mod loopback;
 mod parsers;
 mod prometheus;
-mod setup;
+pub(crate) mod setup;
 mod stack;
 pub(crate) mod suite;
 

@@ -29,6 +29,26 @@ impl Measured {
         let all = self.0.get(&key.map(str::to_owned)).with_context(|| format!("no bench printed {key:?}"))?;
         Ok(all)
     }
+
+    /// The rounds of these contenders: the half of them in which all together took least, as in the others somebody else was
+    /// busy too.
+    pub(super) fn quiet<const N: usize>(&self, kind: &str, case: &str, contenders: [&str; N]) -> Result<Vec<[f64; N]>> {
+        let times = contenders.iter().map(|contender| Ok(self.all([kind, case, contender])?.concat()));
+        let times = times.collect::<Result<Vec<_>>>()?;
+        if times.iter().any(|of_one| of_one.is_empty() || of_one.len() != times[0].len()) {
+            bail!("in each round of {kind} {case} each contender has a time");
+        }
+        let round = |round: usize| std::array::from_fn(|contender| times[contender][round]);
+        let mut rounds: Vec<[f64; N]> = (0..times[0].len()).map(round).collect();
+        rounds.sort_by(|a, b| a.iter().sum::<f64>().total_cmp(&b.iter().sum()));
+        rounds.truncate(rounds.len().div_ceil(2));
+        Ok(rounds)
+    }
+}
+
+/// Of each round, then the median: a shared machine runs now at this speed, now at that.
+pub(super) fn over<const N: usize>(rounds: &[[f64; N]], value: impl Fn(&[f64; N]) -> f64) -> f64 {
+    median(rounds.iter().map(value).collect())
 }
 
 pub(super) fn median(mut values: Vec<f64>) -> f64 {

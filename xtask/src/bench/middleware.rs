@@ -32,8 +32,8 @@ const OVER_NOTHING: f64 = 1.5;
 const LOST: f64 = 0.1;
 
 pub(crate) fn run(sh: &Shell) -> Result<Vec<Figure>> {
-    let timing = binary(sh, "middleware")?;
-    let allocations = binary(sh, "allocations")?;
+    let timing = binary(sh, "metrics-core", "middleware")?;
+    let allocations = binary(sh, "metrics-core", "allocations")?;
     let mut measured = Measured::default();
     for process in 1..=PROCESSES {
         eprintln!("time: process {process} of {PROCESSES}");

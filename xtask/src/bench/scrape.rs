@@ -6,7 +6,7 @@ use std::fmt::Write;
 use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
-use super::measured::{Measured, median};
+use super::measured::{Measured, median, over};
 use super::{Figure, binary};
 
 /// Where code and heap come to lie differs from process to process: the rounds of that many count as those of one.
@@ -39,9 +39,9 @@ fn allowed(without: f64) -> f64 {
 }
 
 pub(crate) fn run(sh: &Shell) -> Result<Vec<Figure>> {
-    let cpu = binary(sh, "scrape-cpu")?;
-    let http = binary(sh, "scrape-http")?;
-    let memory = binary(sh, "scrape-memory")?;
+    let cpu = binary(sh, "metrics-core", "scrape-cpu")?;
+    let http = binary(sh, "metrics-core", "scrape-http")?;
+    let memory = binary(sh, "metrics-core", "scrape-memory")?;
     let mut measured = Measured::default();
     eprintln!("memory");
     measured.read(&cmd!(sh, "{memory} --bench").quiet().read()?)?;
@@ -69,12 +69,12 @@ fn rows(measured: &Measured, targets: &str, in_process: f64) -> Result<Vec<Row>>
     let mut rows = Vec::new();
     let mut row = |what, ours, beside, value, limit| rows.push(Row { what, ours, beside, value, limit });
 
-    let cpu = quiet(measured, "cpu", targets, ["text", CRATE, "openmetrics", "gzip", "flate2"])?;
+    let cpu = measured.quiet("cpu", targets, ["text", CRATE, "openmetrics", "gzip", "flate2"])?;
     let of = |contender: usize| over(&cpu, |times| times[contender]);
     let per_series = |time: f64| format!("{}, {:.0} ns a series", milliseconds(time), time / series);
     let ratio = over(&cpu, |[ours, theirs, ..]| ours / theirs);
     row("CPU in process, ours/crate", per_series(of(0)), per_series(of(1)), ratio, in_process);
-    let http = quiet(measured, "http", targets, [OURS, CRATE])?;
+    let http = measured.quiet("http", targets, [OURS, CRATE])?;
     let [ours, theirs] = [0, 1].map(|contender| milliseconds(over(&http, |times| times[contender])));
     row(
         "CPU of the server over HTTP, ours/crate",
@@ -125,31 +125,6 @@ fn latency(measured: &Measured, contender: &str) -> Result<[f64; 2]> {
         bail!("a latency is a pair: {pairs:?}");
     }
     Ok([0, 1].map(|which| median(pairs.iter().map(|pair| pair[which]).collect())))
-}
-
-/// The rounds of these contenders: the half of them in which all together took least, as in the others somebody else was
-/// busy too.
-fn quiet<const N: usize>(
-    measured: &Measured,
-    kind: &str,
-    targets: &str,
-    contenders: [&str; N],
-) -> Result<Vec<[f64; N]>> {
-    let times = contenders.iter().map(|contender| Ok(measured.all([kind, targets, contender])?.concat()));
-    let times = times.collect::<Result<Vec<_>>>()?;
-    if times.iter().any(|of_one| of_one.is_empty() || of_one.len() != times[0].len()) {
-        bail!("in each round of {kind} {targets} each contender has a time");
-    }
-    let round = |round: usize| std::array::from_fn(|contender| times[contender][round]);
-    let mut rounds: Vec<[f64; N]> = (0..times[0].len()).map(round).collect();
-    rounds.sort_by(|a, b| a.iter().sum::<f64>().total_cmp(&b.iter().sum()));
-    rounds.truncate(rounds.len().div_ceil(2));
-    Ok(rounds)
-}
-
-/// Of each round, then the median: a shared machine runs now at this speed, now at that.
-fn over<const N: usize>(rounds: &[[f64; N]], value: impl Fn(&[f64; N]) -> f64) -> f64 {
-    median(rounds.iter().map(value).collect())
 }
 
 fn milliseconds(nanoseconds: f64) -> String {

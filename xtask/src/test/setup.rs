@@ -92,6 +92,15 @@ impl Setup<'_> {
         Ok(Binary { version, prometheus: prometheus.to_owned(), promtool })
     }
 
+    /// blackbox_exporter, by Debian's name or its own.
+    pub(crate) fn blackbox_exporter(&self) -> Result<PathBuf> {
+        let find = || ["prometheus-blackbox-exporter", "blackbox_exporter"].into_iter().find_map(which);
+        if find().is_none() {
+            self.apt(&["prometheus-blackbox-exporter"], Daemons::StayStopped)?;
+        }
+        find().context("still no `prometheus-blackbox-exporter` in PATH after its installation")
+    }
+
     /// A Python with prometheus_client. Debian's package is for Debian's own, which need not be the one in PATH.
     pub(crate) fn python(&self) -> Result<PathBuf> {
         let find = || {

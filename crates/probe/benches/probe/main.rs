@@ -1,0 +1,102 @@
+//! What a run costs in processor time, beside blackbox_exporter, over HTTP, over TLS with HTTP/1.1 and with HTTP/2. Both ask
+//! the same peer, a process of its own, over a connection and with a full handshake each time.
+//!
+//! A shared machine drifts, so both take turns in each of many rounds. Each round's figure is printed, in ns a run, and what
+//! to make of them is left to the reader: `cpu CASE CONTENDER NS...`, `wall` likewise, and `memory all CONTENDER BYTES`.
+//!
+//! `--bench BLACKBOX_EXPORTER` with the path of that program; without it ours is asked to show that it works.
+
+mod blackbox;
+#[path = "../../../metrics-core/benches/scrape/clock.rs"]
+mod clock;
+mod ours;
+mod peer;
+
+use std::path::PathBuf;
+use std::time::Instant;
+use std::{env, fs};
+
+use blackbox::Blackbox;
+use ours::Ours;
+use peer::Peer;
+
+/// Alternately of ours and of the other. The first one of each is not counted: pools and caches fill.
+const ROUNDS: usize = 12;
+const RUNS: u32 = 200;
+/// So many are under way, as is where many targets are asked.
+pub(crate) const AT_ONCE: u32 = 4;
+
+/// What is asked over, and whether HTTP/2 is offered.
+pub(crate) struct Case {
+    name: &'static str,
+    scheme: &'static str,
+    http2: bool,
+}
+
+pub(crate) const CASES: [Case; 3] = [
+    Case { name: "http", scheme: "http", http2: false },
+    Case { name: "https", scheme: "https", http2: false },
+    Case { name: "https-h2", scheme: "https", http2: true },
+];
+
+/// What a round took, in ns.
+pub(crate) struct Took {
+    pub(crate) cpu: u128,
+    pub(crate) wall: u128,
+}
+
+fn main() {
+    let args: Vec<String> = env::args().skip(1).collect();
+    if peer::serve(&args) {
+        return;
+    }
+    let peer = Peer::start();
+    let ca = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{}.pem", std::process::id()));
+    fs::write(&ca, &peer.authority).expect("the target folder can be written to");
+    let ours = Ours::new(&peer);
+    match &args[..] {
+        [flag, program] if flag == "--bench" => beside(&ours, &Blackbox::start(program, &ca), &peer),
+        _ => {
+            for case in &CASES {
+                ours.ask(case, &peer.url(case.scheme), AT_ONCE);
+            }
+        }
+    }
+    let _ = fs::remove_file(ca);
+}
+
+fn beside(ours: &Ours, blackbox: &Blackbox, peer: &Peer) {
+    for case in &CASES {
+        let url = peer.url(case.scheme);
+        let [mut mine, mut others] = [const { Vec::new() }; 2];
+        for _ in 0..=ROUNDS {
+            mine.push(ours.ask(case, &url, RUNS));
+            others.push(blackbox.ask(case, &url, RUNS));
+        }
+        for (contender, rounds) in [("ours", &mine[1..]), ("blackbox", &others[1..])] {
+            let line = |kind: &str, of: fn(&Took) -> u128| {
+                let values: Vec<String> =
+                    rounds.iter().map(|round| (of(round) / u128::from(RUNS)).to_string()).collect();
+                println!("{kind} {} {contender} {}", case.name, values.join(" "));
+            };
+            line("cpu", |took| took.cpu);
+            line("wall", |took| took.wall);
+        }
+    }
+    println!("memory all ours {}", resident("self"));
+    println!("memory all blackbox {}", resident(&blackbox.pid()));
+}
+
+/// Times `runs`, with this clock of the processor.
+pub(crate) fn timed(cpu_time: impl Fn() -> u128, runs: impl FnOnce()) -> Took {
+    let (cpu, wall) = (cpu_time(), Instant::now());
+    runs();
+    Took { cpu: cpu_time() - cpu, wall: wall.elapsed().as_nanos() }
+}
+
+/// Bytes of memory of a process.
+fn resident(pid: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux tells of its processes");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
+    line.trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
+}
