@@ -24,6 +24,7 @@ mod engine;
 mod failure;
 mod http;
 mod journal;
+mod json;
 mod module;
 mod policy;
 mod report;
@@ -38,6 +39,7 @@ pub use dial::resolve::{Override, OverrideError};
 pub use dial::tls::{Roots, Source, TlsFileError};
 pub use engine::Engine;
 pub use journal::Watched;
+pub use json::{rfc3339, to_json};
 pub use module::file::{ModuleEntry, ModuleFile, ModuleFileError, Position, load_module};
 pub use module::{
     Authorization, BasicAuth, Compression, HeaderMatch, IpProtocol, Module, Pem, RedirectPolicy, Secret, SecretError,

@@ -1,0 +1,136 @@
+//! A report as JSON. Programs rely on these names: docs/probe.md has them all. What has no value is null; a phase that was
+//! not reached is absent.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use metrics_core::Phase;
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use url::Url;
+
+use crate::report::{Certificate, Hop, Phases, RunReport, Tls};
+
+/// Changes when a name or a meaning does, not when something new comes in.
+const VERSION: u32 = 1;
+
+/// What a run that was asked for `url` found. Queries of redirects are left out, as sites put keys in them.
+///
+/// ```no_run
+/// # #[actix_rt::main] async fn main() -> anyhow::Result<()> {
+/// # let client = probe::Client::new(probe::Module::default(), &probe::Roots::BuiltIn)?.into();
+/// # let timeout = std::time::Duration::from_secs(10);
+/// # let spec = probe::Spec { url: probe::parse_url("https://3-shake.com")?, timeout, client };
+/// let report = probe::run(&spec, &probe::Env::default()).await;
+/// println!("{}", probe::to_json(&spec.url, &report)); // {"version":1,"kind":"run","url":"https://3-shake.com/",…
+/// # Ok(()) }
+/// ```
+pub fn to_json(url: &Url, report: &RunReport) -> Value {
+    let outcome = &report.outcome;
+    let failure = report.failure.as_ref();
+    json!({
+        "version": VERSION,
+        "kind": "run",
+        "url": url.as_str(),
+        "at": time(outcome.at),
+        "up": outcome.reason.is_none(),
+        "reason": outcome.reason.map(metrics_core::Reason::as_str),
+        "phase": failure.and_then(|failure| failure.phase).map(Phase::as_str),
+        "detail": failure.map(|failure| &failure.detail),
+        "total_seconds": seconds(outcome.total),
+        "status": outcome.status,
+        "http_version": report.hops.iter().rev().find_map(http_version),
+        "redirects": outcome.redirects,
+        "phases": phases(&outcome.phases),
+        "hops": report.hops.iter().enumerate().map(|(n, hop)| self::hop(n, hop)).collect::<Vec<_>>(),
+    })
+}
+
+/// Unix time in RFC 3339, in UTC; `None` for years that the RFC cannot write.
+pub fn rfc3339(unix: i64) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(unix).ok()?.format(&Rfc3339).ok()
+}
+
+fn hop(n: usize, hop: &Hop) -> Value {
+    json!({
+        "url": if n == 0 { hop.url.as_str() } else { hop.shown() },
+        "start_seconds": seconds(hop.start),
+        "phases": phases(&hop.phases),
+        "tried": hop.tried.iter().map(|(address, why)| json!({ "address": address, "error": why })).collect::<Vec<_>>(),
+        "address": hop.address,
+        "tls": hop.tls.as_ref().map(tls),
+        "http_version": http_version(hop),
+        "status": hop.status,
+        "body_bytes": hop.body.map(|body| body.bytes),
+        "decoded_bytes": hop.body.map(|body| body.decoded),
+    })
+}
+
+fn tls(tls: &Tls) -> Value {
+    json!({
+        "version": tls.version,
+        "cipher": tls.cipher,
+        "trusted": (!tls.chain.is_empty()).then_some(tls.rejected.is_none()),
+        "rejected": tls.rejected,
+        "chain": tls.chain.iter().map(certificate).collect::<Vec<_>>(),
+    })
+}
+
+fn certificate(certificate: &Certificate) -> Value {
+    json!({
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "names": certificate.names,
+        "serial": certificate.serial,
+        "fingerprint_sha256": certificate.fingerprint,
+        "not_before": rfc3339(certificate.not_before),
+        "not_after": rfc3339(certificate.not_after),
+    })
+}
+
+fn phases(phases: &Phases) -> Value {
+    let reached = Phase::ALL.iter().zip(phases).filter_map(|(phase, time)| Some((phase, (*time)?)));
+    Value::Object(reached.map(|(phase, time)| (phase.to_string(), seconds(time))).collect::<Map<_, _>>())
+}
+
+fn http_version(hop: &Hop) -> Option<String> {
+    hop.version.map(|version| format!("{version:?}"))
+}
+
+/// To the nanosecond: divided once, so that what is printed is what was measured.
+fn seconds(time: Duration) -> Value {
+    Value::from(time.as_nanos() as f64 / 1e9)
+}
+
+fn time(at: SystemTime) -> Option<String> {
+    // To the millisecond, which is what clocks agree on.
+    let since = at.duration_since(UNIX_EPOCH).ok()?.as_millis();
+    let nanos = i128::try_from(since).ok()?.checked_mul(1_000_000)?;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?.format(&Rfc3339).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_written_as_they_were_measured() {
+        for (nanos, text) in [(0, "0.0"), (1, "1e-9"), (100_000, "0.0001"), (1_200_000_001, "1.200000001")] {
+            assert_eq!(seconds(Duration::from_nanos(nanos)).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn times_of_every_certificate_can_be_written() {
+        for (unix, text) in [
+            (0, Some("1970-01-01T00:00:00Z")),
+            (-631_152_000, Some("1950-01-01T00:00:00Z")),
+            (253_402_300_799, Some("9999-12-31T23:59:59Z")),
+            (253_402_300_800, None),
+            (i64::MIN, None),
+        ] {
+            assert_eq!(rfc3339(unix).as_deref(), text, "{unix}");
+        }
+        assert_eq!(time(UNIX_EPOCH + Duration::from_micros(1_500)).as_deref(), Some("1970-01-01T00:00:00.001Z"));
+    }
+}
