@@ -24,7 +24,9 @@ impl Failed {
 pub(crate) fn connect(error: &io::Error) -> Failed {
     use io::ErrorKind as Kind;
     let reason = match error.kind() {
-        Kind::ConnectionRefused | Kind::ConnectionReset => Reason::ConnectRefused,
+        Kind::ConnectionRefused => Reason::ConnectRefused,
+        // Who is not there refuses. This one took the connection, and reset it before we had looked.
+        Kind::ConnectionReset => Reason::ConnectionClosed,
         Kind::TimedOut => Reason::ConnectTimeout,
         Kind::HostUnreachable
         | Kind::NetworkUnreachable
