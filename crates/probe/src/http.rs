@@ -64,7 +64,9 @@ pub(crate) async fn ask(
     }
     let sending = match &request.body {
         Some(body) => asking.send_body(body.clone()),
-        None => asking.send(),
+        // RFC 9110, section 8.6: only where a body would be expected is it said that there is none.
+        None if [Method::POST, Method::PUT, Method::PATCH].contains(&request.method) => asking.send(),
+        None => asking.send_body(actix_http::body::None::new()),
     };
     match timeout_at(deadline, sending).await {
         Ok(Ok(response)) => {
