@@ -81,7 +81,7 @@ pub(crate) fn head(error: &SendRequestError, goaway: Option<u32>) -> Failed {
     Failed::new(reason, error.to_string())
 }
 
-/// Of the body of the response. `short`: more was announced than has come.
+/// Of the body of the response. `short`: more was announced than has come, over HTTP/2.
 pub(crate) fn body(error: &PayloadError, short: bool) -> Failed {
     let io = match error {
         PayloadError::Incomplete(Some(error)) | PayloadError::Io(error) => Some(error),

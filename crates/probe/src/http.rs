@@ -128,7 +128,10 @@ impl Answer {
             let bytes = reader.sizes().bytes;
             match piece {
                 Ok(Some(Ok(piece))) => reader.read(&piece)?,
-                Ok(Some(Err(error))) => return Err(failure::body(&error, announced.is_some_and(|all| bytes < all))),
+                Ok(Some(Err(error))) => {
+                    let short = announced.is_some_and(|all| self.seen.data.get() < all);
+                    return Err(failure::body(&error, short));
+                }
                 Ok(None) => break,
                 Err(_) => return Err(Failed::new(Reason::BodyTimeout, format!("{bytes} bytes in time, and no end"))),
             }

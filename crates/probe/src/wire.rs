@@ -32,6 +32,8 @@ pub(crate) struct Seen {
     pub(crate) version: Cell<Option<Version>>,
     /// The peer has said that it ends the HTTP/2 connection for an error: its code (RFC 9113, section 7).
     pub(crate) goaway: Cell<Option<u32>>,
+    /// Bytes of the body in frames of HTTP/2, also those that the library keeps to itself because they are wrong.
+    pub(crate) data: Cell<u64>,
     /// The run is over: nothing that awc sends after its end may reach the peer.
     pub(crate) over: Cell<bool>,
     /// The peer has closed its side.
@@ -153,17 +155,21 @@ fn ends_a_head(bytes: &[u8]) -> bool {
     bytes.windows(2).any(|two| two == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
 }
 
-/// Where the frames of HTTP/2 begin (RFC 9113, section 4.1), to see one kind of them: awc tells a GOAWAY as a broken pipe.
+/// Where the frames of HTTP/2 begin (RFC 9113, section 4.1), to see two kinds of them: awc tells a GOAWAY as a broken pipe,
+/// and a body that is too long as one that is too short.
 #[derive(Debug, Default)]
 struct Frames {
     /// What is known of the frame under way: its header, and of a GOAWAY as much as says why.
     start: Vec<u8>,
     /// What is left of a frame that says nothing of interest.
     skip: usize,
+    /// Bytes in the frames of the body so far.
+    data: u64,
 }
 
 impl Frames {
     const HEADER: usize = 9;
+    const DATA: u8 = 0;
     const GOAWAY: u8 = 7;
 
     /// Takes the next bytes; the error code of a GOAWAY among them.
@@ -185,6 +191,9 @@ impl Frames {
                     && wanted == Self::HEADER + 8
                 {
                     goaway = Some(u32::from_be_bytes([a, b, c, d]));
+                }
+                if kind == Self::DATA {
+                    self.data += length as u64;
                 }
                 self.skip = length - (wanted - Self::HEADER);
                 self.start.clear();
@@ -238,6 +247,7 @@ impl AsyncRead for Wire {
                     if let Some(code) = frames.read(&buffer.filled()[before..]) {
                         this.seen.goaway.set(Some(code));
                     }
+                    this.seen.data.set(frames.data);
                     return Poll::Ready(Ok(()));
                 }
                 Head::Pass => {
