@@ -17,7 +17,7 @@ pub use error::{ModuleFileError, Position};
 
 use self::section::{Problem, Section, entries, nearest, shown};
 use self::values::Expressions;
-use self::yaml::{Key, Node};
+use self::yaml::{Key, Node, Value};
 use crate::module::Module;
 
 /// Bytes of a file. A module has some hundred.
@@ -140,7 +140,7 @@ impl Reading {
 }
 
 fn modules(path: &Path, text: &str) -> Result<Vec<ModuleEntry>, Problem> {
-    let Some(root) = yaml::read(text)? else {
+    let Some(root) = yaml::read(text)?.filter(|root| !matches!(root.value, Value::Null)) else {
         let message = "nothing in the file; write modules: and a module below it";
         return Err(Problem::new(Position { line: 1, column: 1 }, message));
     };

@@ -223,8 +223,12 @@ fn header_matches(
         let needed = |name| Problem::new(item.at, format!("{option} without {name}; give a header and a regexp"));
         let (at, name) = item.text("header")?.ok_or_else(|| needed("header"))?;
         let header = HeaderName::from_bytes(name.as_bytes());
-        let header =
-            header.map_err(|_| Problem::new(at, format!("header {}: not the name of a header", shown(name))))?;
+        let header = header.map_err(|_| {
+            Problem::new(
+                at,
+                format!("header {}: not the name of a header; write it without spaces and colon", shown(name)),
+            )
+        })?;
         let regexp = item.text("regexp")?.ok_or_else(|| needed("regexp"))?;
         let regexp = reading.expressions.compile("regexp", regexp)?;
         matches.push(HeaderMatch { header, regexp, allow_missing: item.flag("allow_missing")?.unwrap_or_default() });

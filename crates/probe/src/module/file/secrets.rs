@@ -30,7 +30,8 @@ pub(super) fn secret(section: &Section<'_>, option: &str, reading: &mut Reading)
 pub(super) fn variable(option: &str, at: super::Position, text: &str) -> Result<String, Problem> {
     let legal = |character: char| character.is_ascii_alphanumeric() || character == '_';
     if text.is_empty() || !text.chars().all(legal) || text.starts_with(|first: char| first.is_ascii_digit()) {
-        let message = format!("{option} must be the name of an environment variable: letters, digits and _");
+        let message =
+            format!("{option} is not the name of an environment variable; write letters, digits and _, not the value");
         return Err(Problem::new(at, message));
     }
     Ok(text.to_owned())

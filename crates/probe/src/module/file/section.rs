@@ -61,7 +61,7 @@ impl<'n> Section<'n> {
             // What YAML 1.1 calls a boolean, as Go's library reads it.
             "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "y" | "Y" => true,
             "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "n" | "N" => false,
-            _ => return Err(Problem::new(node.at, format!("{option} must be true or false"))),
+            _ => return Err(Problem::new(node.at, format!("{option} is neither true nor false; write one of them"))),
         };
         Ok(Some(flag))
     }

@@ -14,8 +14,8 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 pub(super) fn duration(option: &str, (at, text): (Position, &str)) -> Result<Duration, Problem> {
     let wrong = |why: &str| Problem::new(at, format!("{option} {}: {why}", shown(text)));
     match humantime::parse_duration(text) {
-        Ok(duration) if duration.is_zero() => Err(wrong("must be more than 0")),
-        Ok(duration) if duration > LONGEST => Err(wrong("must be at most a year")),
+        Ok(duration) if duration.is_zero() => Err(wrong("too short; write more than 0, e.g. 10s")),
+        Ok(duration) if duration > LONGEST => Err(wrong("too long; write at most a year, e.g. 10s")),
         Ok(duration) => Ok(duration),
         Err(_) => Err(wrong("not a duration; write a number and a unit, e.g. 10s, 500ms or 1m30s")),
     }

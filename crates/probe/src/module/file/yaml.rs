@@ -84,7 +84,7 @@ pub(super) fn read(text: &str) -> Result<Option<Rc<Node>>, Problem> {
     options.set_emit_comments(false);
     let mut builder = Builder::default();
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.map_err(|error| unreadable(error.kind(), error.marker()))?;
+        let (event, span) = event.map_err(|error| unreadable(text, error.kind(), *error.marker()))?;
         builder.take(event, span)?;
     }
     Ok(builder.root)
@@ -94,13 +94,16 @@ fn position(marker: Marker) -> Position {
     Position { line: marker.line(), column: marker.col() + 1 }
 }
 
-fn unreadable(kind: &ErrorKind, marker: &Marker) -> Problem {
+fn unreadable(text: &str, kind: &ErrorKind, marker: Marker) -> Problem {
     let message = match kind {
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
         | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => "a tab, which YAML does not allow here; indent with spaces".to_owned(),
+        | ErrorKind::TabInPlainScalar => {
+            let at = tab(text, marker).unwrap_or_else(|| position(marker));
+            return Problem::new(at, "a tab, which YAML does not allow here; indent with spaces");
+        }
         ErrorKind::UnknownAnchor => "an alias of what is nowhere before; define it with & or quote the *".to_owned(),
         ErrorKind::RecursionLimitExceeded => too_deep(),
         ErrorKind::UnexpectedCharacter { character: '@' | '`' | '%' } => {
@@ -108,7 +111,15 @@ fn unreadable(kind: &ErrorKind, marker: &Marker) -> Problem {
         }
         kind => format!("not YAML: {kind}; check the indentation, the quotes and the brackets before this place"),
     };
-    Problem::new(position(*marker), message)
+    Problem::new(position(marker), message)
+}
+
+/// The tab that stops the parser, which names a place before or after it: the next one that indents.
+fn tab(text: &str, marker: Marker) -> Option<Position> {
+    text.lines().enumerate().skip(marker.line().saturating_sub(1)).find_map(|(n, line)| {
+        let indentation = line.split(|character| ![' ', '\t'].contains(&character)).next()?;
+        Some(Position { line: n + 1, column: indentation.find('\t')? + 1 })
+    })
 }
 
 fn too_deep() -> String {

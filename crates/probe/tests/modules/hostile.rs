@@ -1,0 +1,173 @@
+//! Files that are made to hurt: they are refused, in little time and memory.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use probe::ModuleFile;
+
+use crate::{file, read, refused};
+
+/// For what takes milliseconds, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// p11_ the bomb of YAML: each line is nine times the line before.
+#[test]
+fn aliases_that_multiply_are_refused() {
+    let mut laughs = "modules:\n  a: &a0 [lol]\n".to_owned();
+    for n in 1..30 {
+        let aliases = vec![format!("*a{}", n - 1); 9].join(", ");
+        writeln!(laughs, "  b{n}: &a{n} [{aliases}]").unwrap();
+    }
+    let error = refused(laughs);
+    assert!(error.message().contains("with all aliases written out"), "{error}");
+    let mut merges = "modules:\n  a: &a0 {k0: v}\n".to_owned();
+    for n in 1..30 {
+        let aliases = vec![format!("*a{}", n - 1); 9].join(", ");
+        writeln!(merges, "  b{n}: &a{n} {{<<: [{aliases}], x{n}: [{aliases}]}}").unwrap();
+    }
+    assert!(refused(merges).message().contains("with all aliases written out"));
+    let mut texts = format!("modules:\n  a: &a \"{}\"\n  b:\n", "\\x41".repeat(1 << 20));
+    texts.extend(std::iter::repeat_n("  - *a\n", 100));
+    assert!(refused(texts).message().contains("with all aliases written out"));
+}
+
+#[test]
+fn what_is_too_deep_is_refused() {
+    let chain = (1..100).fold("modules:\n  a: &a0 [lol]\n".to_owned(), |mut chain, n| {
+        writeln!(chain, "  b{n}: &a{n} [*a{}]", n - 1).unwrap();
+        chain
+    });
+    let blocks: String = (0..1000).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    for content in [
+        "[".repeat(100_000),
+        "{a: ".repeat(100_000),
+        "- ".repeat(100_000),
+        "? ".repeat(100_000),
+        format!("modules: {}", "[{a: ".repeat(1000)),
+        blocks,
+        chain,
+    ] {
+        let error = refused(&content);
+        assert!(error.message().contains("more than 32 levels"), "{error}");
+    }
+}
+
+/// A hole of a file: it takes no disk, and would take all memory.
+#[test]
+fn a_large_file_is_not_read() {
+    let path = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("hole-{}.yml", std::process::id()));
+    File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    let start = Instant::now();
+    let error = ModuleFile::read(&path);
+    std::fs::remove_file(&path).unwrap();
+    assert!(error.unwrap_err().message().contains("more than 16 MiB"));
+    assert!(ModuleFile::read("/dev/zero").unwrap_err().message().contains("more than 16 MiB"));
+    assert!(start.elapsed() < PATIENCE);
+}
+
+#[test]
+fn a_file_of_expressions_is_bounded() {
+    let mut content = file("fail_if_body_matches_regexp:");
+    // Each is large once compiled.
+    content.extend(std::iter::repeat_n("        - '\\w{60}'\n", 1000));
+    let start = Instant::now();
+    assert!(refused(content).message().contains("too many expressions in one file"));
+    assert!(start.elapsed() < PATIENCE);
+}
+
+#[test]
+fn many_modules_are_read() {
+    let mut content = "modules:\n".to_owned();
+    for n in 0..5000 {
+        writeln!(
+            content,
+            "  m{n}: {{prober: http, timeout: 5s, http: {{method: GET, valid_status_codes: [{}]}}}}",
+            200 + n % 99
+        )
+        .unwrap();
+    }
+    let start = Instant::now();
+    let modules = read(content).unwrap();
+    assert_eq!(modules.entries().len(), 5000);
+    assert!(start.elapsed() < PATIENCE);
+}
+
+const SEED: &str = include_str!("seed.yml");
+
+/// xorshift64*: the same mutants in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        usize::try_from(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33).unwrap() % bound
+    }
+
+    fn mutant(&mut self, seed: &[u8]) -> Vec<u8> {
+        const SALT: [&[u8]; 22] = [
+            b":",
+            b": ",
+            b"\n",
+            b"\t",
+            b"  ",
+            b"- ",
+            b"[",
+            b"]",
+            b"{",
+            b"}",
+            b"&a ",
+            b"*a",
+            b"<<: ",
+            b"!!str ",
+            b"\"",
+            b"'",
+            b"|\n",
+            b"? ",
+            b"#",
+            b"\xff",
+            b"\x00",
+            b"\xef\xbb\xbf",
+        ];
+        let mut mutant = seed.to_vec();
+        for _ in 0..=self.below(8) {
+            let at = self.below(mutant.len() + 1);
+            let end = (at + self.below(40)).min(mutant.len());
+            match self.below(5) {
+                0 => drop(mutant.drain(at..end)),
+                1 => drop(mutant.splice(at..at, SALT[self.below(SALT.len())].iter().copied())),
+                2 => {
+                    let piece = mutant[at..end].to_vec();
+                    let to = self.below(mutant.len() + 1);
+                    drop(mutant.splice(to..to, piece));
+                }
+                3 => mutant.truncate(at),
+                _ => {
+                    let byte = u8::try_from(self.below(256)).unwrap();
+                    drop(mutant.splice(at..end.min(at + 1), [byte]));
+                }
+            }
+        }
+        mutant
+    }
+}
+
+/// Whatever is in a file: it is read or refused, in one line, with a place that is in the file.
+#[test]
+fn no_mutant_does_harm() {
+    let mut random = Random(2121);
+    let start = Instant::now();
+    for _ in 0..4000 {
+        let mutant = random.mutant(SEED.as_bytes());
+        let (lines, error) = (mutant.split(|byte| *byte == b'\n').count(), read(&mutant).err());
+        let Some(error) = error else { continue };
+        let line = error.to_string();
+        assert!(line.lines().count() == 1 && line.contains("; "), "{line}");
+        assert!(line.len() < 1500 && !line.chars().any(char::is_control), "{line:?}");
+        let place = error.position().expect("it could be read");
+        assert!(place.line >= 1 && place.column >= 1 && place.line <= lines + 1, "{line}");
+        assert!(start.elapsed() < PATIENCE);
+    }
+}
