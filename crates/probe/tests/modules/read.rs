@@ -136,6 +136,7 @@ fn sizes_are_powers_of_two() {
         ("512KiB", Some(512 << 10)),
         ("10MB", Some(10 << 20)),
         ("1.5GiB", Some(3 << 29)),
+        ("1MB512KB", Some((1 << 20) + (512 << 10))),
         ("2TB", Some(2 << 40)),
         ("1PiB", Some(1 << 50)),
         ("1EB", Some(1 << 60)),

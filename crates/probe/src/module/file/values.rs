@@ -21,39 +21,37 @@ pub(super) fn duration(option: &str, (at, text): (Position, &str)) -> Result<Dur
     }
 }
 
-/// What a size may end with. As in the library that blackbox_exporter uses, KB and KiB are the same.
-const UNITS: [(&str, u64); 13] = [
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-    ("TiB", 1 << 40),
-    ("PiB", 1 << 50),
-    ("EiB", 1 << 60),
-    ("KB", 1 << 10),
-    ("MB", 1 << 20),
-    ("GB", 1 << 30),
-    ("TB", 1 << 40),
-    ("PB", 1 << 50),
-    ("EB", 1 << 60),
-    ("B", 1),
-];
-
-/// Bytes; none for 0, which is no limit.
+/// Bytes; none for 0, which is no limit. As in the library that blackbox_exporter uses: KB and KiB are the same, 1024, and
+/// parts add up, `1MB512KB`.
 pub(super) fn size(option: &str, (at, text): (Position, &str)) -> Result<Option<u64>, Problem> {
-    if text == "0" {
-        return Ok(None);
+    let wrong = || {
+        let message = "not a size; write a number and a unit, e.g. 512KB or 10MB, or 0 for no limit";
+        Problem::new(at, format!("{option} {}: {message}", shown(text)))
+    };
+    let (mut bytes, mut rest) = (0.0, if text == "0" { "0B" } else { text });
+    while !rest.is_empty() {
+        let (number, more) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?);
+        let (unit, more) = more.split_at(more.find(|c: char| c.is_ascii_digit()).unwrap_or(more.len()));
+        bytes += number.parse::<f64>().map_err(|_| wrong())? * unit_bytes(unit).ok_or_else(wrong)?;
+        rest = more;
     }
-    let wrong = |why: &str| Problem::new(at, format!("{option} {}: {why}", shown(text)));
-    let unit = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
-    let (number, unit) =
-        unit.ok_or_else(|| wrong("no unit; write a number and a unit, e.g. 512KB or 10MB, or 0 for no limit"))?;
-    let bytes = number.trim_end().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
-    let bytes = bytes.filter(|_| number.starts_with(|first: char| first.is_ascii_digit()));
-    let bytes = bytes.ok_or_else(|| wrong("not a size; write a number and a unit, e.g. 512KB or 10MB"))?;
-    // A float becomes the nearest whole number that there is.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates, and is not negative")]
-    let bytes = (bytes * unit as f64) as u64;
+    let bytes = bytes as u64;
     Ok((bytes > 0).then_some(bytes))
+}
+
+fn unit_bytes(unit: &str) -> Option<f64> {
+    let power = match unit.strip_suffix("iB").or_else(|| unit.strip_suffix('B'))? {
+        "" if unit == "B" => 0,
+        "K" => 1,
+        "M" => 2,
+        "G" => 3,
+        "T" => 4,
+        "P" => 5,
+        "E" => 6,
+        _ => return None,
+    };
+    Some(1024_f64.powi(power))
 }
 
 /// `200`, `2xx` or `200-299`.
@@ -75,9 +73,9 @@ pub(super) fn status_codes((at, text): (Position, &str)) -> Result<RangeInclusiv
 }
 
 /// Compiled expressions of a file may be as large as this.
-const EXPRESSIONS: usize = 256 << 20;
+const EXPRESSIONS: usize = 128 << 20;
 /// How large an expression may become, compiled: most are small, and none may be larger than the last.
-const SIZES: [usize; 3] = [16 << 10, 256 << 10, 4 << 20];
+const SIZES: [usize; 5] = [16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20];
 
 /// Compiles expressions, and keeps an account of what they cost.
 pub(super) struct Expressions {
