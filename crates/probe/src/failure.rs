@@ -64,21 +64,24 @@ pub(crate) fn head(error: &SendRequestError, goaway: Option<u32>) -> Failed {
     if let Some(code) = goaway {
         return Failed::new(Reason::Protocol, format!("the peer ended HTTP/2: {}", h2::Reason::from(code)));
     }
-    let reason = match error {
-        SendRequestError::Connect(ConnectError::Disconnected) => Reason::ConnectionClosed,
-        SendRequestError::Connect(ConnectError::Io(error)) | SendRequestError::Send(error) => broken_before_head(error),
+    match error {
+        SendRequestError::Connect(ConnectError::Disconnected) | SendRequestError::Response(ParseError::Incomplete) => {
+            Failed::new(Reason::ConnectionClosed, "closed before the end of the head")
+        }
+        SendRequestError::Connect(ConnectError::Io(error))
+        | SendRequestError::Send(error)
+        | SendRequestError::Response(ParseError::Io(error)) => broken_before_head(error),
         SendRequestError::Connect(ConnectError::H2(error)) | SendRequestError::H2(error) => match error.get_io() {
             Some(error) => broken_before_head(error),
-            None => Reason::Protocol,
+            None => Failed::new(Reason::Protocol, error.to_string()),
         },
-        SendRequestError::Response(error) => match error {
-            ParseError::Io(error) => broken_before_head(error),
-            ParseError::Incomplete => Reason::ConnectionClosed,
-            _ => Reason::Protocol,
-        },
-        _ => Reason::Internal,
-    };
-    Failed::new(reason, error.to_string())
+        // awc's own limits.
+        SendRequestError::Response(ParseError::TooLarge) => {
+            Failed::new(Reason::Protocol, "the head has more than 96 headers or 128 KiB")
+        }
+        SendRequestError::Response(error) => Failed::new(Reason::Protocol, format!("not HTTP: {error}")),
+        _ => Failed::new(Reason::Internal, error.to_string()),
+    }
 }
 
 /// Of the body of the response. `short`: more was announced than has come, over HTTP/2.
@@ -96,13 +99,21 @@ pub(crate) fn body(error: &PayloadError, short: bool) -> Failed {
         (None, PayloadError::Http2Payload(error)) if short && error.is_library() => Reason::BodyTruncated,
         (None, _) => Reason::Protocol,
     };
-    Failed::new(reason, error.to_string())
+    let detail = match (io, error) {
+        (Some(error), _) => format!("broken within the body: {error}"),
+        (None, PayloadError::Incomplete(None)) => "closed within the body".to_owned(),
+        (None, error) => error.to_string(),
+    };
+    Failed::new(reason, detail)
 }
 
 /// In TLS 1.3 a peer may refuse the client's side of a handshake (no client certificate, for one) only after the client
 /// has sent its request.
-fn broken_before_head(error: &io::Error) -> Reason {
+fn broken_before_head(error: &io::Error) -> Failed {
     // `io::Error::source()` passes over its own payload, which is where tokio-rustls puts the error.
-    let tls = error.get_ref().and_then(|within| within.downcast_ref::<rustls::Error>()).is_some();
-    if tls { Reason::TlsHandshake } else { Reason::ConnectionClosed }
+    match error.get_ref().and_then(|within| within.downcast_ref::<rustls::Error>()) {
+        Some(error @ rustls::Error::AlertReceived(_)) => Failed::new(Reason::TlsHandshake, error.to_string()),
+        Some(error) => Failed::new(Reason::Protocol, format!("broken TLS: {error}")),
+        None => Failed::new(Reason::ConnectionClosed, format!("broken before the end of the head: {error}")),
+    }
 }

@@ -104,8 +104,11 @@ impl Answer {
             let location = location.ok_or_else(|| Failed::new(Reason::Redirect, "a redirect without a Location"))?;
             let location = String::from_utf8_lossy(location.as_bytes());
             let to = from.join(&location);
-            let mut to =
-                to.map_err(|error| Failed::new(Reason::Redirect, format!("Location {location:?}: {error}")))?;
+            let mut to = to.map_err(|error| {
+                // Sites put keys into queries.
+                let shown = location.split(['?', '#']).next().unwrap_or_default();
+                Failed::new(Reason::Redirect, format!("Location {shown:?}: {error}"))
+            })?;
             if matches!(to.scheme(), "http" | "https") {
                 // They are not sent, and must not be shown. It can only fail for URLs without a host, which these two have.
                 let _ = (to.set_username(""), to.set_password(None));

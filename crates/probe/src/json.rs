@@ -7,14 +7,13 @@ use metrics_core::Phase;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use url::Url;
 
 use crate::report::{Certificate, Hop, Phases, RunReport, Tls};
 
 /// Changes when a name or a meaning does, not when something new comes in.
 const VERSION: u32 = 1;
 
-/// What a run that was asked for `url` found. Queries of redirects are left out, as sites put keys in them.
+/// What a run found. Queries of redirects are left out, as sites put keys in them.
 ///
 /// ```no_run
 /// # #[actix_rt::main] async fn main() -> anyhow::Result<()> {
@@ -22,16 +21,16 @@ const VERSION: u32 = 1;
 /// # let timeout = std::time::Duration::from_secs(10);
 /// # let spec = probe::Spec { url: probe::parse_url("https://3-shake.com")?, timeout, client };
 /// let report = probe::run(&spec, &probe::Env::default()).await;
-/// println!("{}", probe::to_json(&spec.url, &report)); // {"version":1,"kind":"run","url":"https://3-shake.com/",…
+/// println!("{}", probe::to_json(&report)); // {"version":1,"kind":"run","url":"https://3-shake.com/",…
 /// # Ok(()) }
 /// ```
-pub fn to_json(url: &Url, report: &RunReport) -> Value {
+pub fn to_json(report: &RunReport) -> Value {
     let outcome = &report.outcome;
     let failure = report.failure.as_ref();
     json!({
         "version": VERSION,
         "kind": "run",
-        "url": url.as_str(),
+        "url": report.hops.first().map(|hop| hop.url.as_str()),
         "at": time(outcome.at),
         "up": outcome.reason.is_none(),
         "reason": outcome.reason.map(metrics_core::Reason::as_str),

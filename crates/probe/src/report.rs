@@ -12,7 +12,7 @@ use url::Url;
 pub struct RunReport {
     /// What metrics count of it.
     pub outcome: Outcome,
-    /// The requests, in order: one, and one more for each redirect.
+    /// The requests, in order: one, and one more for each redirect; never empty.
     pub hops: Vec<Hop>,
     /// Why the run failed; `None` when it succeeded.
     pub failure: Option<Failure>,

@@ -128,7 +128,7 @@ impl Run<'_> {
     }
 
     async fn dial(&mut self, url: &Url, request: &Request) -> Result<(Stream, Protocol), Failed> {
-        let no_host = || Failed::new(Reason::Redirect, format!("{url} names no host"));
+        let no_host = || Failed::new(Reason::Redirect, "a URL without a host");
         let host = url.host().ok_or_else(no_host)?;
         let port = url.port_or_known_default().ok_or_else(no_host)?;
         let (module, deadline) = (self.client.module(), self.deadline);

@@ -48,7 +48,7 @@ impl std::fmt::Display for UrlError {
             }
             Self::Unparsable(error) => write!(f, "not a URL ({error}); write it as https://HOST[:PORT][/PATH]"),
             Self::Scheme(scheme) => write!(f, "scheme {scheme} cannot be probed; use http:// or https://"),
-            Self::Credentials => f.write_str("a user name or password in the URL would show in metrics; remove it"),
+            Self::Credentials => f.write_str("a user name or password in the URL would show wherever the URL does; remove it, and use a module's basic_auth"),
         }
     }
 }

@@ -74,7 +74,7 @@ fn p6_the_exit_code_is_the_verdict_and_the_last_line_says_it() {
         ("up", ok(), 0, "up: 200 in "),
         ("no body", Action::Answer("HTTP/1.1 204 No Content\r\n\r\n".into()), 0, "up: 204 in "),
         ("P6 hang", Action::Hang, 1, "down: response_timeout in processing: "),
-        ("body stalls", Action::AnswerAndHold(open.into()), 1, "down: body_timeout in transfer: "),
+        ("body stalls", Action::hold(open), 1, "down: body_timeout in transfer: "),
         ("P9 short body", Action::Answer(open.into()), 1, "down: body_truncated in transfer: 0 of 9 bytes"),
         ("P24 close before the reply", Action::Close, 1, "down: connection_closed in processing: "),
         ("status", response("500 Oops", "", ""), 1, "down: status: status 500 is not 2xx"),

@@ -42,11 +42,10 @@ struct Program<'a> {
 impl Program<'_> {
     async fn once(&self, interrupt: Pin<&mut impl Future<Output = ()>>) -> i32 {
         let Some(report) = self.ask(interrupt).await else { return INTERRUPTED };
-        let url = &self.asked.spec.url;
         let text = if self.asked.json {
-            printable_json(&probe::to_json(url, &report)) + "\n"
+            printable_json(&probe::to_json(&report)) + "\n"
         } else {
-            report::text(url, &report, self.terminal)
+            report::text(&report, self.terminal)
         };
         match print(&text) {
             Printed::Broken => DOWN,
@@ -83,7 +82,7 @@ impl Program<'_> {
             };
             summary.add(&report);
             printed = print(&if json {
-                printable_json(&probe::to_json(url, &report)) + "\n"
+                printable_json(&probe::to_json(&report)) + "\n"
             } else {
                 repeat::line(n, &report, self.terminal)
             });

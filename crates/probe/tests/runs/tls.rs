@@ -398,7 +398,7 @@ async fn garbage_after_the_handshake() {
         Ok(())
     });
     let report = asked(Module::default(), &authority, &peer).await;
-    assert_eq!(failed(&report), (Some(Reason::TlsHandshake), Some(Phase::Processing), None), "{report:?}");
+    assert_eq!(failed(&report), (Some(Reason::Protocol), Some(Phase::Processing), None), "{report:?}");
 }
 
 /// Each shows its certificate: a resumed session would not.
