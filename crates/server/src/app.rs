@@ -7,7 +7,7 @@ use actix_web::middleware::Logger;
 use actix_web::{App, HttpResponse, HttpServer, Resource};
 use metrics_core::prometheus::Registry;
 use metrics_core::{BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics};
-use probe::{Client, Engine, Env, Module, Roots, Watched};
+use probe::{Client, Engine, Env, Watched};
 
 use crate::cli::{self, Flags};
 use crate::signals::Signals;
@@ -21,8 +21,7 @@ const DRAIN_SECONDS: u64 = 7;
 /// Serves until a signal says to stop and what had begun is served.
 pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
     let signals = Signals::install()?;
-    let roots = flags.ca_file.clone().map_or(Roots::BuiltIn, Roots::File);
-    let client = Client::new(Module::default(), &roots).map_err(|error| anyhow::anyhow!("--ca-file {error}"))?;
+    let client = Client::new(flags.module.clone(), &flags.roots())?;
     let env = Env { overrides: flags.resolve.clone() };
     // Before the first probe: a program that cannot serve must not ask anybody.
     let listeners = flags.listen_address.listeners()?;

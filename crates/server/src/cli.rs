@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use metrics_core::HandlerConfig;
-use probe::{Client, Override, Spec, Target};
+use probe::{Client, Module, Override, Roots, Spec, Target};
 
 use crate::listen::ListenAddress;
 
@@ -31,6 +31,7 @@ pub(crate) const RUSTC: &str = env!("RUSTC_VERSION");
         Examples:\n  \
         actix-exporter\n  \
         actix-exporter --target https://example.com/health --probe.interval 15s --probe.timeout 5s\n  \
+        actix-exporter --target https://example.com/ --probe.module blackbox.yml:http_post_2xx\n  \
         actix-exporter --web.listen-address 127.0.0.1:9100 --log.level warn\n  \
         actix-exporter --resolve 3-shake.com:443:127.0.0.1:8443 --ca-file test-ca.pem\n\n\
         Then: curl http://localhost:2121/metrics, curl http://localhost:2121/3-shake-status"
@@ -66,10 +67,20 @@ pub(crate) struct Flags {
     interval: Duration,
 
     /// Time for a whole probe: look-up, connection, handshake, redirects and body; at most the interval
-    /// [default: 10s, or the interval where that is shorter]
+    /// [default: the module's, else 10s, or the interval where that is shorter]
     #[arg(long = "probe.timeout", value_name = "DURATION", value_parser = duration)]
     #[arg(env = "ACTIX_EXPORTER_PROBE_TIMEOUT", hide_env_values = true)]
     timeout: Option<Duration>,
+
+    /// How to ask and what to expect: a module of a file in blackbox_exporter's format
+    /// [default: a GET that follows redirects and wants a 2xx status]
+    #[arg(long = "probe.module", value_name = "FILE:NAME")]
+    #[arg(env = "ACTIX_EXPORTER_PROBE_MODULE", hide_env_values = true)]
+    module_reference: Option<String>,
+
+    /// What is read from there.
+    #[arg(skip)]
+    pub(crate) module: Module,
 
     /// Use this address for a host and port instead of asking the resolver, as curl's --resolve; repeatable
     #[arg(long, value_name = "HOST:PORT:ADDRESS[:PORT]", value_delimiter = ',')]
@@ -78,7 +89,11 @@ pub(crate) struct Flags {
 
     /// Trust the certificate authorities in this PEM file instead of the built-in ones
     #[arg(long = "ca-file", value_name = "FILE", env = "ACTIX_EXPORTER_CA_FILE", hide_env_values = true)]
-    pub(crate) ca_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
+
+    /// Trust the certificate authorities that the system trusts instead of the built-in ones
+    #[arg(long = "system-roots", env = "ACTIX_EXPORTER_SYSTEM_ROOTS", hide_env_values = true)]
+    system_roots: bool,
 
     /// How many scrapes to serve at the same time; one more is answered 503. 0: no limit
     #[arg(long = "web.max-requests", value_name = "NUMBER", default_value_t = HandlerConfig::default().max_requests)]
@@ -99,7 +114,8 @@ pub(crate) struct Flags {
 
 impl Flags {
     pub(crate) fn target(&self, client: Arc<Client>) -> Target {
-        let timeout = self.timeout.unwrap_or_else(|| Duration::from_secs(10).min(self.interval));
+        let timeout = self.timeout.or(self.module.timeout);
+        let timeout = timeout.unwrap_or_else(|| Duration::from_secs(10).min(self.interval));
         let spec = Spec { url: self.target.url.clone(), timeout, client };
         Target { name: self.target.text.clone(), spec, interval: self.interval }
     }
@@ -108,17 +124,42 @@ impl Flags {
         HandlerConfig { max_requests: self.max_requests, ..HandlerConfig::default() }
     }
 
+    /// Whom to trust, where the module does not say it.
+    pub(crate) fn roots(&self) -> Roots {
+        match &self.ca_file {
+            Some(path) => Roots::File(path.clone()),
+            None if self.system_roots => Roots::System,
+            None => Roots::BuiltIn,
+        }
+    }
+
+    /// Reads the module that is named.
+    fn read_module(&mut self) -> Result<(), String> {
+        if let Some(reference) = &self.module_reference {
+            self.module = probe::load_module(reference).map_err(|error| format!("--probe.module: {error}"))?;
+        }
+        Ok(())
+    }
+
     /// What no flag can know by itself.
     fn check(&self) -> Result<(), String> {
-        match self.timeout {
-            Some(timeout) if timeout > self.interval => Err(format!(
-                "--probe.timeout {} is longer than --probe.interval {}: a probe must end before the next one starts; \
-                 lower the timeout or raise the interval",
-                humantime::format_duration(timeout),
-                humantime::format_duration(self.interval)
-            )),
-            _ => Ok(()),
+        if self.ca_file.is_some() && self.system_roots {
+            return Err("--system-roots beside --ca-file: only one of them is trusted; leave one out".to_owned());
         }
+        let (whose, timeout) = match (self.timeout, self.module.timeout, &self.module_reference) {
+            (Some(timeout), ..) => ("--probe.timeout".to_owned(), timeout),
+            (None, Some(timeout), Some(reference)) => (format!("the timeout of --probe.module {reference},"), timeout),
+            _ => return Ok(()),
+        };
+        if timeout <= self.interval {
+            return Ok(());
+        }
+        Err(format!(
+            "{whose} {} is longer than --probe.interval {}: a probe must end before the next one starts; \
+             lower the timeout or raise the interval",
+            humantime::format_duration(timeout),
+            humantime::format_duration(self.interval)
+        ))
     }
 }
 
@@ -187,10 +228,14 @@ impl Exit {
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Option<Command>, Flags), Exit> {
     let mut command = empty_is_unset(Cli::command());
     let cli = command.try_get_matches_from_mut(args).and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = cli.map_err(|error| match error.kind() {
+    let mut cli = cli.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Told(error),
         _ => Exit::Usage(one_line(&error, &command)),
     })?;
+    // A command needs no module, and is not to fail for one.
+    if cli.command.is_none() {
+        cli.flags.read_module().map_err(Exit::Usage)?;
+    }
     cli.flags.check().map_err(Exit::Usage)?;
     Ok((cli.command, cli.flags))
 }

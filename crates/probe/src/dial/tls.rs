@@ -17,7 +17,7 @@ use url::Host;
 
 use super::certificate::certificate;
 use crate::failure::{self, Failed};
-use crate::module::{Module, Pem, SecretError, TlsVersion};
+use crate::module::{Module, Pem, Secret, SecretError, TlsVersion};
 use crate::report::Tls;
 
 /// Which certificate authorities are trusted where a module names none.
@@ -47,9 +47,9 @@ pub enum TlsFileError {
     /// The client's key cannot be read.
     Key(SecretError),
     /// The client's key is no PEM key.
-    NoKey(pem::Error),
-    /// The client's certificate and key do not go together.
-    Identity(rustls::Error),
+    NoKey(Source),
+    /// The client's certificate, which is there, and its key do not go together.
+    Identity(Source, rustls::Error),
     /// A client certificate without its key, or a key without its certificate.
     Half,
     /// No version of TLS is left between the lowest and the highest.
@@ -63,13 +63,16 @@ pub enum Source {
     Inline,
     /// In a file.
     File(PathBuf),
+    /// In an environment variable.
+    Env(String),
 }
 
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Inline => f.write_str("certificates in the module"),
+            Self::Inline => f.write_str("tls_config of the module"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Env(name) => write!(f, "the environment variable {name}"),
         }
     }
 }
@@ -90,8 +93,12 @@ impl std::fmt::Display for TlsFileError {
             Self::Roots(error) => write!(f, "certificate authorities: {error}; {hint}"),
             Self::Key(error) => write!(f, "client key: {error}"),
             // What the parser says may quote the key.
-            Self::NoKey(_) => f.write_str("the client key is not a PEM key (PKCS#8, PKCS#1 or SEC1, not encrypted)"),
-            Self::Identity(error) => write!(f, "client certificate and key: {error}"),
+            Self::NoKey(source) => {
+                write!(f, "{source}: the client key is not one; give a PEM key (PKCS#8, PKCS#1 or SEC1), not encrypted")
+            }
+            Self::Identity(source, error) => {
+                write!(f, "{source}: the client certificate cannot be used with its key: {error}; give two that match")
+            }
             Self::Half => {
                 f.write_str("a client certificate needs its key, and a key its certificate; give both or none")
             }
@@ -142,11 +149,13 @@ impl TlsClient {
             .with_webpki_verifier(verifier.clone());
         let mut config = match (&tls.cert, &tls.key) {
             (None, None) => builder.with_no_client_auth(),
-            (Some(cert), Some(key)) => {
+            (Some(cert), Some(secret)) => {
                 let chain = certificates(cert)?;
-                let key = key.text().map_err(TlsFileError::Key)?;
-                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(TlsFileError::NoKey)?;
-                builder.with_client_auth_cert(chain, key).map_err(TlsFileError::Identity)?
+                let text = secret.text().map_err(TlsFileError::Key)?;
+                let key = PrivateKeyDer::from_pem_slice(text.as_bytes());
+                let key = key.map_err(|_| TlsFileError::NoKey(key_source(secret)))?;
+                let identity = builder.with_client_auth_cert(chain, key);
+                identity.map_err(|error| TlsFileError::Identity(source(cert), error))?
             }
             _ => return Err(TlsFileError::Half),
         };
@@ -238,6 +247,14 @@ fn source(pem: &Pem) -> Source {
     match pem {
         Pem::Text(_) => Source::Inline,
         Pem::File(path) => Source::File(path.clone()),
+    }
+}
+
+fn key_source(key: &Secret) -> Source {
+    match key {
+        Secret::Value(_) => Source::Inline,
+        Secret::File(path) => Source::File(path.clone()),
+        Secret::Env(name) => Source::Env(name.clone()),
     }
 }
 

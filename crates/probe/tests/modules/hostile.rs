@@ -38,7 +38,7 @@ fn what_is_too_deep_is_refused() {
         writeln!(chain, "  b{n}: &a{n} [*a{}]", n - 1).unwrap();
         chain
     });
-    let blocks: String = (0..1000).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    let blocks: String = (0..1000).flat_map(|level| [" ".repeat(level), "a:\n".to_owned()]).collect();
     for content in [
         "[".repeat(100_000),
         "{a: ".repeat(100_000),

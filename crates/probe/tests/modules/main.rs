@@ -36,8 +36,8 @@ fn read(content: impl AsRef<[u8]>) -> Result<ModuleFile, ModuleFileError> {
 
 /// A file with one module `m` of the http prober, whose options are given.
 fn file(options: &str) -> String {
-    let indented: String = options.lines().map(|line| format!("      {line}\n")).collect();
-    format!("modules:\n  m:\n    prober: http\n    http:\n{indented}")
+    let above = "modules:\n  m:\n    prober: http\n    http:\n".to_owned();
+    options.lines().fold(above, |file, line| file + "      " + line + "\n")
 }
 
 /// The module with these options.

@@ -8,7 +8,7 @@ use crate::exporter::{PATIENCE, program};
 use crate::kit::Authority;
 
 /// Exit code and the one line on standard error.
-fn refused(command: &mut Command) -> (i32, String) {
+pub(crate) fn refused(command: &mut Command) -> (i32, String) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let start = Instant::now();
     while child.try_wait().unwrap().is_none() {
@@ -24,7 +24,7 @@ fn refused(command: &mut Command) -> (i32, String) {
 }
 
 /// Should it start, it asks nobody.
-fn harmless() -> Command {
+pub(crate) fn harmless() -> Command {
     let mut program = program();
     program.env("ACTIX_EXPORTER_TARGET", "http://127.0.0.1:1/").env("ACTIX_EXPORTER_WEB_LISTEN_ADDRESS", "127.0.0.1:0");
     program

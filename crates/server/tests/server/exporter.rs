@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -29,10 +30,16 @@ pub(crate) struct Exporter {
 impl Exporter {
     /// Starts it and waits until it listens. `args` must name a target on loopback.
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_with(args, &[])
+    }
+
+    /// As [`Self::start`], with variables in its environment.
+    pub(crate) fn start_with(args: &[&str], variables: &[(&str, &Path)]) -> Self {
         assert!(args.contains(&"--target") || args.contains(&"--resolve"), "tests ask loopback alone");
         let mut child = program()
             .args(["--web.listen-address", "127.0.0.1:0"])
             .args(args)
+            .envs(variables.iter().copied())
             .stderr(Stdio::piped())
             .stdin(Stdio::null())
             .spawn()

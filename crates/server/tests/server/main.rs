@@ -4,6 +4,7 @@ mod bad_input;
 mod exporter;
 #[path = "../../../probe/tests/kit/mod.rs"]
 mod kit;
+mod module;
 mod outside;
 mod routes;
 mod signals;
