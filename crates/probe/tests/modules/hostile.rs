@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use probe::ModuleFile;
 
-use crate::{file, read, refused};
+use crate::{file, module, read, refused};
 
 /// For what takes milliseconds, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -73,6 +73,24 @@ fn a_file_of_expressions_is_bounded() {
     content.extend(std::iter::repeat_n("        - '\\w{60}'\n", 1000));
     let start = Instant::now();
     assert!(refused(content).message().contains("too many expressions in one file"));
+    assert!(start.elapsed() < PATIENCE);
+}
+
+/// The parser of expressions takes a hundred times the space of what it reads.
+#[test]
+fn a_long_expression_is_refused_unread() {
+    let start = Instant::now();
+    let content = file(&format!("fail_if_body_matches_regexp: {}", "a".repeat(15 << 20)));
+    assert!(refused(content).message().contains("too large an expression"));
+    assert!(start.elapsed() < PATIENCE);
+}
+
+/// Nothing is compared with all that came before.
+#[test]
+fn many_headers_are_read() {
+    let start = Instant::now();
+    let headers = (0..100_000).fold("headers:\n".to_owned(), |file, n| file + &format!("  k{n}: v\n"));
+    assert_eq!(module(&headers).headers.len(), 100_000);
     assert!(start.elapsed() < PATIENCE);
 }
 

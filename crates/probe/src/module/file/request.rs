@@ -1,5 +1,6 @@
 //! The options of the request that may hold secrets: headers and credentials.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use awc::http::header::{self, HeaderName, HeaderValue};
@@ -23,9 +24,10 @@ const OWN: [HeaderName; 7] = [
 
 pub(super) fn headers(http: &Section<'_>, module: &mut Module, reading: &mut Reading) -> Result<(), Problem> {
     if let Some(node) = http.get("headers") {
+        let mut seen = HashSet::new();
         for (key, node) in entries("headers", node)? {
             let name = name(key, reading)?;
-            if module.headers.iter().any(|(other, _)| *other == name) {
+            if !seen.insert(name.clone()) {
                 let message = "headers: this one is there already, in other letters; leave one of them out";
                 return Err(Problem::new(key.at, message));
             }
@@ -100,11 +102,8 @@ fn values(node: &Node) -> Result<Vec<Secret>, Problem> {
 /// Who wants an encoding must not ask for others only.
 fn accepts_compression(http: &Section<'_>, key: &Key, accepted: &str) -> Result<(), Problem> {
     let Some((_, compression)) = http.text("compression")? else { return Ok(()) };
-    let mut codings: Vec<(&str, f32)> = accepted.split(',').map(coding).collect();
-    // What is wanted most comes first, as blackbox_exporter looks at them.
-    codings.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let found = codings.iter().find(|(coding, _)| [compression, "*"].contains(coding));
-    if accepted.is_empty() || found.is_some_and(|(_, quality)| *quality > 0.0) {
+    let allowed = |(coding, quality): (&str, f32)| [compression, "*"].contains(&coding) && quality > 0.0;
+    if accepted.is_empty() || accepted.split(',').map(coding).any(allowed) {
         return Ok(());
     }
     let line = http.key("compression").line;

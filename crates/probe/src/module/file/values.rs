@@ -74,6 +74,8 @@ pub(super) fn status_codes((at, text): (Position, &str)) -> Result<RangeInclusiv
 
 /// Compiled expressions of a file may be as large as this.
 const EXPRESSIONS: usize = 128 << 20;
+/// Bytes of an expression as it is written: to parse it costs a hundred times as much.
+const LONGEST_EXPRESSION: usize = 64 << 10;
 /// How large an expression may become, compiled: most are small, and none may be larger than the last.
 const SIZES: [usize; 5] = [16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20];
 
@@ -91,7 +93,8 @@ impl Default for Expressions {
 impl Expressions {
     pub(super) fn compile(&mut self, option: &str, (at, text): (Position, &str)) -> Result<Regex, Problem> {
         let wrong = |why: &str| Problem::new(at, format!("{option} {}: {why}", shown(text)));
-        for size in SIZES {
+        let sizes = if text.len() > LONGEST_EXPRESSION { &[] } else { SIZES.as_slice() };
+        for &size in sizes {
             match RegexBuilder::new(text).size_limit(size).build() {
                 Ok(_) if self.left < size => {
                     return Err(wrong("too many expressions in one file; split it"));
@@ -101,21 +104,23 @@ impl Expressions {
                     return Ok(regex);
                 }
                 Err(regex::Error::CompiledTooBig(_)) => {}
-                Err(error) => return Err(wrong(&reason(&error))),
+                Err(error) => return Err(wrong(&reason(&error, text))),
             }
         }
-        Err(wrong("too large an expression; lower its counts, or write (?-u) before \\w, \\d and the like"))
+        Err(wrong("too large an expression; shorten it, lower its counts, or write (?-u) before \\w, \\d and the like"))
     }
 }
 
 /// The crate draws the place into several lines; the last says what it is.
-fn reason(error: &regex::Error) -> String {
+fn reason(error: &regex::Error, expression: &str) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
-    let what = shown_whole(last.trim_start_matches("error: "));
-    format!("not an expression: {what}; see the syntax of Rust's regex, which is RE2's but for a few things")
-}
-
-fn shown_whole(text: &str) -> String {
-    text.chars().take(120).flat_map(char::escape_debug).collect()
+    let what: String = last.trim_start_matches("error: ").chars().take(120).flat_map(char::escape_debug).collect();
+    // The one thing that expressions for Go often have, for JSON.
+    let hint = if what.starts_with("repetition") && expression.contains('{') {
+        "write a { that counts nothing as \\{"
+    } else {
+        "see the syntax of Rust's regex, which is RE2's but for a few things"
+    };
+    format!("not an expression: {what}; {hint}")
 }

@@ -210,7 +210,10 @@ impl Builder {
     /// Puts a part where it belongs. An alias stands at another place than what it stands for.
     fn put(&mut self, node: Rc<Node>, at: Position) -> Result<(), Problem> {
         if self.weight > LARGEST {
-            let message = format!("more than {} MiB with all aliases written out; use fewer of them", LARGEST >> 20);
+            let message = format!(
+                "more than {} MiB with all aliases written out; split the file, or use fewer of them",
+                LARGEST >> 20
+            );
             return Err(Problem::new(at, message));
         }
         match self.open.last_mut() {
