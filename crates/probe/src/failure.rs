@@ -7,7 +7,7 @@ use awc::error::{ConnectError, SendRequestError};
 use metrics_core::Reason;
 
 /// A step that failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failed {
     pub(crate) reason: Reason,
     /// For people, on one line: what a peer said stands in it only as Debug writes it.

@@ -1,10 +1,15 @@
 //! From a host to addresses.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use metrics_core::Reason;
+use tokio::task::{AbortHandle, JoinError};
 use tokio::time::{Instant, timeout_at};
 use url::Host;
 
@@ -26,24 +31,59 @@ pub(crate) async fn resolve(
         Host::Ipv6(ip) => return Ok(vec![(*ip, port).into()]),
         Host::Domain(name) => (*name).to_owned(),
     };
-    let asked = name.clone();
-    // A look-up cannot be cancelled: after a timeout its thread lives until the resolver gives up.
-    let lookup = actix_rt::task::spawn_blocking(move || lookup(&asked, port));
-    match timeout_at(deadline, lookup).await {
-        Err(_) => Err(Failed::new(Reason::DnsTimeout, format!("no answer for {name} in time"))),
-        Ok(Err(error)) => Err(Failed::new(Reason::Internal, error.to_string())),
-        Ok(Ok(Err(error))) => Err(Failed::new(reason(&error), format!("{name}: {}", std::io::Error::from(error)))),
-        Ok(Ok(Ok(addresses))) if addresses.is_empty() => {
-            Err(Failed::new(Reason::DnsNotFound, format!("{name} has no address")))
+    let lookup = Lookup::given_up(&name).unwrap_or_else(|| Lookup::start(name.clone()));
+    match timeout_at(deadline, lookup.found.clone()).await {
+        Err(_) => {
+            lookup.give_up(&name);
+            Err(Failed::new(Reason::DnsTimeout, format!("no answer for {name} in time")))
         }
-        Ok(Ok(Ok(addresses))) => Ok(addresses),
+        Ok(Err(failed)) => Err(failed),
+        Ok(Ok(ips)) if ips.is_empty() => Err(Failed::new(Reason::DnsNotFound, format!("{name} has no address"))),
+        Ok(Ok(ips)) => Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()),
     }
 }
 
-fn lookup(name: &str, port: u16) -> Result<Vec<SocketAddr>, LookupError> {
+/// A look-up of a name, on a thread of its own. It cannot be cancelled: it goes on when its run has given up on it.
+#[derive(Clone)]
+struct Lookup {
+    thread: AbortHandle,
+    found: Shared<BoxFuture<'static, Result<Vec<IpAddr>, Failed>>>,
+}
+
+/// Look-ups that runs have given up on. The next run for such a name waits for it too, rather than to start another one
+/// beside it: while a resolver is silent, there is one thread for each name and not one for each run.
+static GIVEN_UP: Mutex<BTreeMap<String, Lookup>> = Mutex::new(BTreeMap::new());
+
+impl Lookup {
+    fn start(name: String) -> Self {
+        let thread = actix_rt::task::spawn_blocking(move || {
+            lookup(&name)
+                .map_err(|error| Failed::new(reason(&error), format!("{name}: {}", std::io::Error::from(error))))
+        });
+        let internal = |error: JoinError| Err(Failed::new(Reason::Internal, error.to_string()));
+        let handle = thread.abort_handle();
+        Self { thread: handle, found: thread.map(move |found| found.unwrap_or_else(internal)).boxed().shared() }
+    }
+
+    fn given_up(name: &str) -> Option<Self> {
+        given_up().get(name).filter(|lookup| !lookup.thread.is_finished()).cloned()
+    }
+
+    fn give_up(self, name: &str) {
+        let mut lookups = given_up();
+        lookups.retain(|_, lookup| !lookup.thread.is_finished());
+        lookups.insert(name.to_owned(), self);
+    }
+}
+
+fn given_up() -> MutexGuard<'static, BTreeMap<String, Lookup>> {
+    GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lookup(name: &str) -> Result<Vec<IpAddr>, LookupError> {
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
     let found = getaddrinfo(Some(name), None, Some(hints))?;
-    Ok(found.filter_map(Result::ok).map(|info| SocketAddr::new(info.sockaddr.ip(), port)).collect())
+    Ok(found.filter_map(Result::ok).map(|info| info.sockaddr.ip()).collect())
 }
 
 fn reason(error: &LookupError) -> Reason {
