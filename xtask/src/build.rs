@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};
 
@@ -49,19 +49,26 @@ pub(crate) fn example(sh: &Shell, name: &str) -> Result<PathBuf> {
     executable(cmd!(sh, "cargo build --workspace --all-features --example {name}"), name)
 }
 
+/// The test binaries of this name, in whichever crate. With the features of suite `cargo`, which has built them then.
+pub(crate) fn tests(sh: &Shell, name: &str) -> Result<Vec<PathBuf>> {
+    let build = cmd!(sh, "cargo test --workspace --all-features --no-run --test {name}");
+    let found = executables(build, name)?;
+    ensure!(!found.is_empty(), "cargo built no test `{name}`: see [[test]] in the Cargo.toml files");
+    Ok(found)
+}
+
 /// Builds and returns the path that cargo names: it depends on profile, target and CARGO_TARGET_DIR.
 pub(crate) fn executable(build: Cmd<'_>, target: &str) -> Result<PathBuf> {
+    executables(build, target)?.into_iter().next().with_context(|| {
+        format!("cargo built no binary `{target}`: see [[bin]], [[example]] and [[bench]] in the Cargo.toml files")
+    })
+}
+
+fn executables(build: Cmd<'_>, target: &str) -> Result<Vec<PathBuf>> {
     let messages = build.arg("--message-format=json-render-diagnostics").read()?;
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| {
-            let ours = message["target"]["name"] == target;
-            message["executable"].as_str().filter(|_| ours).map(PathBuf::from)
-        })
-        .with_context(|| {
-            format!("cargo built no binary `{target}`: see [[bin]], [[example]] and [[bench]] in the Cargo.toml files")
-        })
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let ours = messages.filter(|message| message["target"]["name"] == target);
+    Ok(ours.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).collect())
 }
 
 fn mebibytes(bytes: u64) -> String {

@@ -7,6 +7,7 @@ mod forwarder;
 mod loopback;
 mod parsers;
 mod prometheus;
+mod resolver;
 pub(crate) mod setup;
 mod stack;
 pub(crate) mod suite;
@@ -32,6 +33,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
         let start = Instant::now();
         let ended = match suite {
             Suite::Cargo => cargo::run(sh, &mut tally),
+            Suite::Resolver => resolver::run(sh, &setup, &mut tally),
             Suite::Prometheus => prometheus::run(sh, &setup, &mut tally),
             Suite::Parsers => parsers::run(sh, &setup, &mut tally),
             Suite::Stack => stack::run(sh, &setup, &mut tally),
@@ -73,6 +75,13 @@ impl Tally {
                 false
             }
         }
+    }
+
+    /// What others have counted.
+    fn add(&mut self, other: &Tally) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
     }
 
     fn fail(&mut self, name: &str, seen: &anyhow::Error) {

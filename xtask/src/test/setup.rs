@@ -115,6 +115,17 @@ impl Setup<'_> {
         find().context("still no `python3` that has prometheus_client after its installation")
     }
 
+    /// What it takes to make a network namespace.
+    pub(crate) fn namespaces(&self) -> Result<()> {
+        ensure!(cfg!(target_os = "linux"), "network namespaces are of Linux");
+        let missing: Vec<_> = [("unshare", "util-linux"), ("ip", "iproute2"), ("mount", "mount")]
+            .into_iter()
+            .filter(|(program, _)| which(program).is_none())
+            .map(|(_, package)| package)
+            .collect();
+        if missing.is_empty() { Ok(()) } else { self.apt(&missing, Daemons::MayStart) }
+    }
+
     /// An engine that answers, with all its compose clients. What it started is stopped when the value goes.
     pub(crate) fn engine(&self) -> Result<(Engine, Vec<Client>)> {
         let engine = match self.running_engine() {

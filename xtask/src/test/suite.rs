@@ -7,6 +7,8 @@ use std::str::FromStr;
 pub(crate) enum Suite {
     /// The tests of the crates.
     Cargo,
+    /// Names and routes that fail, in a network of its own.
+    Resolver,
     /// A real Prometheus scrapes the running server.
     Prometheus,
     /// Parsers of others read the metrics.
@@ -16,14 +18,14 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    pub(crate) const ALL: [Suite; 4] = [Suite::Cargo, Suite::Prometheus, Suite::Parsers, Suite::Stack];
+    pub(crate) const ALL: [Suite; 5] = [Suite::Cargo, Suite::Resolver, Suite::Prometheus, Suite::Parsers, Suite::Stack];
 
     /// Seconds that a cold run takes on two cores, downloads apart.
     pub(crate) fn budget(self) -> u64 {
         match self {
             Suite::Cargo | Suite::Stack => 300,
             Suite::Prometheus => 120,
-            Suite::Parsers => 60,
+            Suite::Parsers | Suite::Resolver => 60,
         }
     }
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Suite::Cargo => "cargo",
+            Suite::Resolver => "resolver",
             Suite::Prometheus => "prometheus",
             Suite::Parsers => "parsers",
             Suite::Stack => "stack",
@@ -44,6 +47,6 @@ impl FromStr for Suite {
 
     fn from_str(name: &str) -> Result<Suite, String> {
         let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
-        known.ok_or(format!("`{name}` is no suite: choose cargo, prometheus, parsers or stack"))
+        known.ok_or(format!("`{name}` is no suite: choose cargo, resolver, prometheus, parsers or stack"))
     }
 }
