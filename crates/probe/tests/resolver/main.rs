@@ -58,7 +58,7 @@ fn table() -> Vec<(&'static str, Answer)> {
         ("none.test", to(&[])),
         ("unreachable.test", to(&[UNREACHABLE])),
         ("partly.test", to(&[UNREACHABLE, "127.0.0.1"])),
-        ("unrouted.test", to(&["2001:db8::1", "127.0.0.1"])),
+        ("unrouted.test", to(&["::ffff:127.1.2.3", "127.0.0.1"])),
         ("refused.test", Answer::Error(kit_dns::REFUSED)),
         ("failing.test", Answer::Error(kit_dns::SERVER_FAILURE)),
         ("truncated.test", Answer::Truncated),
