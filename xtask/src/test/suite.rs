@@ -25,7 +25,8 @@ impl Suite {
         match self {
             Suite::Cargo | Suite::Stack => 300,
             Suite::Prometheus => 120,
-            Suite::Parsers | Suite::Resolver => 60,
+            Suite::Resolver => 90,
+            Suite::Parsers => 60,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod authority;
 pub mod peer;
+pub mod reasons;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;

@@ -6,9 +6,10 @@ use metrics_core::{Phase, Reason};
 use probe::Module;
 
 use crate::asked::{Ask, SHORT, UP, ask, failed, module, reached};
+use crate::block_on;
 use crate::kit::{Peer, ok, redirect};
 use crate::kit_dns::Dns;
-use crate::{LONGER_THAN_SILENCE, Test, block_on};
+use crate::own_network::{LONGER_THAN_SILENCE, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_name_is_found", a_name_is_found),

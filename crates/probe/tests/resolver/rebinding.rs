@@ -4,9 +4,10 @@ use metrics_core::Reason;
 use probe::{Module, RedirectPolicy};
 
 use crate::asked::{Ask, UP, failed, module};
+use crate::block_on;
 use crate::kit::{Action, Peer, ok, redirect};
 use crate::kit_dns::Dns;
-use crate::{Test, block_on};
+use crate::own_network::Test;
 
 pub(crate) const TESTS: &[Test] = &[
     ("p17_what_was_checked_is_what_is_connected_to", p17_what_was_checked),

@@ -15,6 +15,9 @@ mod kit_body;
 #[path = "../kit/http2.rs"]
 mod kit_http2;
 mod policy;
+#[path = "../kit/program.rs"]
+mod program;
+mod reasons;
 mod redirects;
 mod requests;
 mod secrets;

@@ -6,5 +6,12 @@ mod exporter;
 mod kit;
 mod module;
 mod outside;
+mod reasons;
 mod routes;
 mod signals;
+
+/// The table itself is looked at beside the program `probe`: each reason is in it.
+#[test]
+fn the_server_tells_each_reason() {
+    reasons::tells_each_reason(kit::reasons::Place::Anywhere);
+}
