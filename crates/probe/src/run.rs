@@ -1,6 +1,7 @@
 //! One run: hop after hop under one deadline, to a report. It records nothing, so it serves whoever asks.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use metrics_core::{Outcome, Phase, Reason, TlsOutcome};
@@ -11,7 +12,7 @@ use crate::body::BodyReader;
 use crate::check;
 use crate::client::Client;
 use crate::dial::connect::{Route, connect};
-use crate::dial::resolve::{Override, resolve};
+use crate::dial::resolve::{GivenUp, Override, resolve};
 use crate::failure::Failed;
 use crate::http::{self, Answer};
 use crate::report::{Failure, Hop, Phases, RunReport, Tls};
@@ -22,11 +23,18 @@ use crate::wire::{Protocol, Seen, Stream};
 /// As the article's HTTP client, and as blackbox_exporter.
 const MAX_REDIRECTS: u32 = 10;
 
-/// What all runs share.
+/// What all runs share. Clones share it too.
 #[derive(Debug, Clone, Default)]
 pub struct Env {
-    /// Addresses that are used in place of what the resolver says.
-    pub overrides: Vec<Override>,
+    pub(crate) overrides: Vec<Override>,
+    pub(crate) given_up: Arc<GivenUp>,
+}
+
+impl Env {
+    /// With addresses that are used in place of what the resolver says.
+    pub fn new(overrides: Vec<Override>) -> Self {
+        Self { overrides, ..Self::default() }
+    }
 }
 
 /// Asks what `spec` says, once. Ends at its timeout at the latest, whatever the peer does.
@@ -134,7 +142,7 @@ impl Run<'_> {
         let (module, deadline) = (self.client.module(), self.deadline);
 
         self.begin(Phase::Resolve, url);
-        let mut addresses = resolve(&host, port, &self.env.overrides, deadline).await?;
+        let mut addresses = resolve(&host, port, self.env, deadline).await?;
         let route = Route::of(module);
         route.choose(&host, &mut addresses)?;
         self.end();

@@ -22,7 +22,7 @@ const DRAIN_SECONDS: u64 = 7;
 pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
     let signals = Signals::install()?;
     let client = Client::new(flags.module.clone(), &flags.roots())?;
-    let env = Env { overrides: flags.resolve.clone() };
+    let env = Env::new(flags.resolve.clone());
     // Before the first probe: a program that cannot serve must not ask anybody.
     let listeners = flags.listen_address.listeners()?;
 

@@ -147,7 +147,7 @@ impl Flags {
         let client = Client::new(module, &Roots::BuiltIn).map_err(|error| error.to_string())?.into();
         Ok(Asked {
             spec: Spec { url: self.url, timeout, client },
-            env: Env { overrides: self.resolve },
+            env: Env::new(self.resolve),
             repeat: self.repeat.map(|runs| Repeat { runs, interval: self.interval }),
             json: self.json,
             no_color: self.no_color,

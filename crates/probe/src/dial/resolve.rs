@@ -14,16 +14,17 @@ use tokio::time::{Instant, timeout_at};
 use url::Host;
 
 use crate::failure::Failed;
+use crate::run::Env;
 
 /// The addresses of `host`, in the order in which the system wants them tried. The system's own resolver is asked, so
 /// that the answer is the one that other programs get (hosts file, search list).
 pub(crate) async fn resolve(
     host: &Host<&str>,
     port: u16,
-    overrides: &[Override],
+    env: &Env,
     deadline: Instant,
 ) -> Result<Vec<SocketAddr>, Failed> {
-    if let Some(found) = overrides.iter().find(|known| known.is_for(host, port)) {
+    if let Some(found) = env.overrides.iter().find(|known| known.is_for(host, port)) {
         return Ok(vec![found.address]);
     }
     let name = match host {
@@ -31,10 +32,10 @@ pub(crate) async fn resolve(
         Host::Ipv6(ip) => return Ok(vec![(*ip, port).into()]),
         Host::Domain(name) => (*name).to_owned(),
     };
-    let lookup = Lookup::given_up(&name).unwrap_or_else(|| Lookup::start(name.clone()));
+    let lookup = env.given_up.still_going(&name).unwrap_or_else(|| Lookup::start(name.clone()));
     match timeout_at(deadline, lookup.found.clone()).await {
         Err(_) => {
-            lookup.give_up(&name);
+            env.given_up.add(&name, lookup);
             Err(Failed::new(Reason::DnsTimeout, format!("no answer for {name} in time")))
         }
         Ok(Err(failed)) => Err(failed),
@@ -44,15 +45,11 @@ pub(crate) async fn resolve(
 }
 
 /// A look-up of a name, on a thread of its own. It cannot be cancelled: it goes on when its run has given up on it.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Lookup {
     thread: AbortHandle,
     found: Shared<BoxFuture<'static, Result<Vec<IpAddr>, Failed>>>,
 }
-
-/// Look-ups that runs have given up on. The next run for such a name waits for it too, rather than to start another one
-/// beside it: while a resolver is silent, there is one thread for each name and not one for each run.
-static GIVEN_UP: Mutex<BTreeMap<String, Lookup>> = Mutex::new(BTreeMap::new());
 
 impl Lookup {
     fn start(name: String) -> Self {
@@ -64,20 +61,27 @@ impl Lookup {
         let handle = thread.abort_handle();
         Self { thread: handle, found: thread.map(move |found| found.unwrap_or_else(internal)).boxed().shared() }
     }
-
-    fn given_up(name: &str) -> Option<Self> {
-        given_up().get(name).filter(|lookup| !lookup.thread.is_finished()).cloned()
-    }
-
-    fn give_up(self, name: &str) {
-        let mut lookups = given_up();
-        lookups.retain(|_, lookup| !lookup.thread.is_finished());
-        lookups.insert(name.to_owned(), self);
-    }
 }
 
-fn given_up() -> MutexGuard<'static, BTreeMap<String, Lookup>> {
-    GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner)
+/// Look-ups that runs have given up on. The next run for such a name waits for it too, rather than to start another one
+/// beside it: while a resolver is silent, there is one thread for each name and not one for each run.
+#[derive(Debug, Default)]
+pub(crate) struct GivenUp(Mutex<BTreeMap<String, Lookup>>);
+
+impl GivenUp {
+    fn still_going(&self, name: &str) -> Option<Lookup> {
+        self.lookups().get(name).filter(|lookup| !lookup.thread.is_finished()).cloned()
+    }
+
+    fn add(&self, name: &str, lookup: Lookup) {
+        let mut lookups = self.lookups();
+        lookups.retain(|_, lookup| !lookup.thread.is_finished());
+        lookups.insert(name.to_owned(), lookup);
+    }
+
+    fn lookups(&self) -> MutexGuard<'_, BTreeMap<String, Lookup>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn lookup(name: &str) -> Result<Vec<IpAddr>, LookupError> {

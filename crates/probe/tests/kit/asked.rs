@@ -50,7 +50,7 @@ impl Ask {
     pub async fn of(self, url: &str) -> RunReport {
         let client = Client::new(self.module, &self.roots).unwrap().into();
         let spec = Spec { url: parse_url(url).unwrap(), timeout: self.timeout, client };
-        let (start, env) = (Instant::now(), Env { overrides: self.overrides });
+        let (start, env) = (Instant::now(), Env::new(self.overrides));
         let report = run(&spec, &env).await;
         check(&report, self.timeout, start.elapsed());
         report

@@ -408,7 +408,7 @@ async fn each_run_is_a_full_handshake() {
     let peer = Peer::tls(authority.server("good.test", &Flaw::None), |_| ok());
     let module = module(|module| module.tls_config.ca = Some(Pem::Text(authority.pem().to_owned())));
     let client = std::sync::Arc::new(Client::new(module, &Roots::BuiltIn).unwrap());
-    let env = probe::Env { overrides: vec![format!("good.test:443:{}", peer.address).parse().unwrap()] };
+    let env = probe::Env::new(vec![format!("good.test:443:{}", peer.address).parse().unwrap()]);
     for _ in 0..3 {
         let url = probe::parse_url("https://good.test").unwrap();
         let spec = probe::Spec { url, timeout: 10 * crate::SECOND, client: client.clone() };
