@@ -44,7 +44,7 @@ pub(crate) fn server(sh: &Shell, flags: &[&str]) -> Result<PathBuf> {
     executable(cmd!(sh, "cargo build --package server {flags...}"), "actix-exporter")
 }
 
-/// A program beside metrics-core. With the features of suite `cargo`, which has built it then.
+/// A program beside a crate. With the features of suite `cargo`, which has built it then.
 pub(crate) fn example(sh: &Shell, name: &str) -> Result<PathBuf> {
     executable(cmd!(sh, "cargo build --workspace --all-features --example {name}"), name)
 }

@@ -1,6 +1,7 @@
 //! `test`: every suite in its order, one tally, one last line that says how it went.
 
 mod cargo;
+mod clocks;
 mod exporter;
 mod formats;
 mod forwarder;
@@ -33,6 +34,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
         let start = Instant::now();
         let ended = match suite {
             Suite::Cargo => cargo::run(sh, &mut tally),
+            Suite::Clocks => clocks::run(sh, &setup, &mut tally),
             Suite::Resolver => resolver::run(sh, &setup, &mut tally),
             Suite::Prometheus => prometheus::run(sh, &setup, &mut tally),
             Suite::Parsers => parsers::run(sh, &setup, &mut tally),

@@ -92,6 +92,13 @@ impl Setup<'_> {
         Ok(Binary { version, prometheus: prometheus.to_owned(), promtool })
     }
 
+    pub(crate) fn curl(&self) -> Result<PathBuf> {
+        if which("curl").is_none() {
+            self.apt(&["curl"], Daemons::MayStart)?;
+        }
+        which("curl").context("still no `curl` in PATH after its installation")
+    }
+
     /// blackbox_exporter, by Debian's name or its own.
     pub(crate) fn blackbox_exporter(&self) -> Result<PathBuf> {
         let find = || ["prometheus-blackbox-exporter", "blackbox_exporter"].into_iter().find_map(which);

@@ -7,6 +7,8 @@ use std::str::FromStr;
 pub(crate) enum Suite {
     /// The tests of the crates.
     Cargo,
+    /// curl asks the same peers as a probe, and tells the same of its phases.
+    Clocks,
     /// Names and routes that fail, in a network of its own.
     Resolver,
     /// A real Prometheus scrapes the running server.
@@ -18,7 +20,8 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    pub(crate) const ALL: [Suite; 5] = [Suite::Cargo, Suite::Resolver, Suite::Prometheus, Suite::Parsers, Suite::Stack];
+    pub(crate) const ALL: [Suite; 6] =
+        [Suite::Cargo, Suite::Clocks, Suite::Resolver, Suite::Prometheus, Suite::Parsers, Suite::Stack];
 
     /// Seconds that a cold run takes on two cores, downloads apart.
     pub(crate) fn budget(self) -> u64 {
@@ -26,7 +29,7 @@ impl Suite {
             Suite::Cargo | Suite::Stack => 300,
             Suite::Prometheus => 120,
             Suite::Resolver => 90,
-            Suite::Parsers => 60,
+            Suite::Clocks | Suite::Parsers => 60,
         }
     }
 }
@@ -35,6 +38,7 @@ impl fmt::Display for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Suite::Cargo => "cargo",
+            Suite::Clocks => "clocks",
             Suite::Resolver => "resolver",
             Suite::Prometheus => "prometheus",
             Suite::Parsers => "parsers",
@@ -48,6 +52,6 @@ impl FromStr for Suite {
 
     fn from_str(name: &str) -> Result<Suite, String> {
         let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
-        known.ok_or(format!("`{name}` is no suite: choose cargo, resolver, prometheus, parsers or stack"))
+        known.ok_or(format!("`{name}` is no suite: choose cargo, clocks, resolver, prometheus, parsers or stack"))
     }
 }
