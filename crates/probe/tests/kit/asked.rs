@@ -47,11 +47,17 @@ impl Ask {
         self
     }
 
-    pub async fn of(self, url: &str) -> RunReport {
+    pub async fn of(mut self, url: &str) -> RunReport {
+        let env = Env::new(std::mem::take(&mut self.overrides));
+        self.of_in(url, &env).await
+    }
+
+    /// Beside other runs that share `env`.
+    pub async fn of_in(self, url: &str, env: &Env) -> RunReport {
         let client = Client::new(self.module, &self.roots).unwrap().into();
         let spec = Spec { url: parse_url(url).unwrap(), timeout: self.timeout, client };
-        let (start, env) = (Instant::now(), Env::new(self.overrides));
-        let report = run(&spec, &env).await;
+        let start = Instant::now();
+        let report = run(&spec, env).await;
         check(&report, self.timeout, start.elapsed());
         report
     }

@@ -73,9 +73,9 @@ fn p5_a_resolver_that_is_silent(_: &Dns) {
 /// A look-up cannot be ended, so a run that finds one of an earlier run under way waits for that one.
 fn p5_runs_do_not_pile_up_lookups(dns: &Dns) {
     block_on(async {
-        let start = Instant::now();
+        let (start, env) = (Instant::now(), probe::Env::default());
         for _ in 0..5 {
-            let report = Ask::by(Module::default()).within(SHORT / 4).of("http://silent-too.test/").await;
+            let report = Ask::by(Module::default()).within(SHORT / 4).of_in("http://silent-too.test/", &env).await;
             assert_eq!(failed(&report), (Some(Reason::DnsTimeout), Some(Phase::Resolve), None), "{report:?}");
         }
         assert!(start.elapsed() < LONGER_THAN_SILENCE);
