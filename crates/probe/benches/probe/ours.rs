@@ -7,7 +7,7 @@ use actix_rt::System;
 use futures::future::join_all;
 use metrics_core::prometheus::Registry;
 use metrics_core::{ExternalMetrics, Phase, Target};
-use probe::{Client, Env, Module, Pem, Roots, RunReport, Spec, TlsConfig, parse_url};
+use probe::{Client, Env, IpProtocol, Module, Pem, Roots, RunReport, Spec, TlsConfig, parse_url};
 
 use crate::clock::cpu_time;
 use crate::peer::Peer;
@@ -22,7 +22,8 @@ impl Ours {
     pub(crate) fn new(peer: &Peer) -> Self {
         let clients = CASES.map(|case| {
             let tls_config = TlsConfig { ca: Some(Pem::Text(peer.authority.clone())), ..TlsConfig::default() };
-            let module = Module { enable_http2: case.http2, tls_config, ..Module::default() };
+            let preferred_ip_protocol = Some(IpProtocol::Ip4);
+            let module = Module { preferred_ip_protocol, enable_http2: case.http2, tls_config, ..Module::default() };
             Client::new(module, &Roots::BuiltIn).expect("an authority that was just made").into()
         });
         let metrics = ExternalMetrics::register(&Registry::new()).expect("a new registry has all names free");

@@ -14,6 +14,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::Case;
+
 const FLAG: &str = "--serve";
 const BODY: &[u8] = &[b'x'; 1000];
 
@@ -43,8 +45,9 @@ impl Peer {
         Self { process, http, https, authority }
     }
 
-    pub(crate) fn url(&self, scheme: &str) -> String {
-        format!("{scheme}://127.0.0.1:{}/", if scheme == "https" { self.https } else { self.http })
+    pub(crate) fn url(&self, case: &Case) -> String {
+        let Case { scheme, host, .. } = case;
+        format!("{scheme}://{host}:{}/", if *scheme == "https" { self.https } else { self.http })
     }
 }
 
