@@ -69,8 +69,7 @@ fn a_large_file_is_not_read() {
 #[test]
 fn a_file_of_expressions_is_bounded() {
     let mut content = file("fail_if_body_matches_regexp:");
-    // Each is large once compiled.
-    content.extend(std::iter::repeat_n("        - '\\w{60}'\n", 1000));
+    content.extend(std::iter::repeat_n("        - a\n", 9000));
     let start = Instant::now();
     assert!(refused(content).message().contains("too many expressions in one file"));
     assert!(start.elapsed() < PATIENCE);
