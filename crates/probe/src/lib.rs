@@ -1,6 +1,8 @@
 //! How the outside is asked. A run resolves, connects, shakes hands and speaks HTTP as separate steps under one
 //! deadline, each with its own clock and its own errors, so that its report says what happened and why.
 //!
+//! - A [`Module`] says how to ask and what to expect; [`load_module`] reads one in blackbox_exporter's format. A [`Client`] is a
+//!   module made ready.
 //! - [`run()`] asks once and returns a [`RunReport`]; it records nothing.
 //! - [`Engine`] asks each [`Target`] on a fixed grid, on a thread of its own, and journals every report.
 //!
