@@ -53,6 +53,14 @@ impl Figure {
 }
 
 #[cfg(test)]
+impl Figure {
+    /// The names of those that do not pass.
+    fn failed(figures: &[Self]) -> Vec<String> {
+        figures.iter().filter(|figure| !figure.passes()).map(|figure| figure.name.clone()).collect()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::Figure;
 

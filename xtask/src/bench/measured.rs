@@ -51,6 +51,16 @@ pub(super) fn over<const N: usize>(rounds: &[[f64; N]], value: impl Fn(&[f64; N]
     median(rounds.iter().map(value).collect())
 }
 
+#[cfg(test)]
+impl Measured {
+    /// What a bench would have printed.
+    pub(super) fn of(output: &str) -> Self {
+        let mut measured = Self::default();
+        measured.read(output).unwrap();
+        measured
+    }
+}
+
 pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

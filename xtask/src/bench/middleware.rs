@@ -169,15 +169,8 @@ allocations 404 guard 0\nallocations 404 nothing 1\nallocations 404 actix-web-pr
 threads /hello none 0.8 0.7 0.9\nthreads /hello ours 0.73 0.7 0.9
 ";
 
-    fn measured(output: &str) -> Measured {
-        let mut measured = Measured::default();
-        measured.read(output).unwrap();
-        measured
-    }
-
     fn failed(output: &str) -> Vec<String> {
-        let figures = figures(&measured(output)).unwrap();
-        figures.into_iter().filter(|figure| !figure.passes()).map(|figure: Figure| figure.name).collect()
+        Figure::failed(&figures(&Measured::of(output)).unwrap())
     }
 
     #[test]
@@ -200,7 +193,7 @@ threads /hello none 0.8 0.7 0.9\nthreads /hello ours 0.73 0.7 0.9
 
     #[test]
     fn the_table_has_medians_over_the_quiet_processes_and_says_what_was_not_counted() {
-        let mut measured = measured(AT_THE_LIMITS);
+        let mut measured = Measured::of(AT_THE_LIMITS);
         // The last one is left out: even the bare app was slow in it.
         for (speed, bare) in [(2.0, 900.0), (3.0, 1100.0)] {
             measured.add(["time", "/hello", "none"], vec![bare, 900.0, 1100.0]);

@@ -77,7 +77,7 @@ fn figures(measured: &Measured) -> Result<Vec<Figure>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Measured, figures, table};
+    use super::{Figure, Measured, figures, table};
 
     /// What the bench prints when every figure is at its limit; in the last round somebody else was busy.
     const AT_THE_LIMITS: &str = "\
@@ -88,15 +88,8 @@ cpu https-h2 ours 900000\nwall https-h2 ours 900000\ncpu https-h2 blackbox 60000
 memory all ours 8388608\nmemory all blackbox 25165824
 ";
 
-    fn measured(output: &str) -> Measured {
-        let mut measured = Measured::default();
-        measured.read(output).unwrap();
-        measured
-    }
-
     fn failed(output: &str) -> Vec<String> {
-        let figures = figures(&measured(output)).unwrap();
-        figures.into_iter().filter(|figure| !figure.passes()).map(|figure| figure.name).collect()
+        Figure::failed(&figures(&Measured::of(output)).unwrap())
     }
 
     #[test]
@@ -116,7 +109,7 @@ memory all ours 8388608\nmemory all blackbox 25165824
 
     #[test]
     fn the_table_has_medians_over_the_quiet_rounds() {
-        let table = table(&measured(AT_THE_LIMITS)).unwrap();
+        let table = table(&Measured::of(AT_THE_LIMITS)).unwrap();
         for line in [
             "| http | CPU | 0.100 ms | 0.500 ms | 0.200 | 0.20 |\n",
             "| https, HTTP/2 | CPU | 0.900 ms | 0.600 ms | 1.500 | |\n",

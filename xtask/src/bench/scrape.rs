@@ -165,7 +165,7 @@ fn figures(measured: &Measured) -> Result<Vec<Figure>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Measured, figures, table};
+    use super::{Figure, Measured, figures, table};
 
     /// What the benches print when every figure is at its limit; in the last round of `cpu 1000` somebody else was busy.
     const AT_THE_LIMITS: &str = "\
@@ -180,15 +180,8 @@ memory 10000 text 1048576\nmemory 10000 openmetrics 1048576\nmemory 10000 gzip 1
 latency 10000 ours 2500000 500000\nlatency 10000 crate 900000000 500000
 ";
 
-    fn measured(output: &str) -> Measured {
-        let mut measured = Measured::default();
-        measured.read(output).unwrap();
-        measured
-    }
-
     fn failed(output: &str) -> Vec<String> {
-        let figures = figures(&measured(output)).unwrap();
-        figures.into_iter().filter(|figure| !figure.passes()).map(|figure| figure.name).collect()
+        Figure::failed(&figures(&Measured::of(output)).unwrap())
     }
 
     #[test]
@@ -229,7 +222,7 @@ latency 10000 ours 2500000 500000\nlatency 10000 crate 900000000 500000
 
     #[test]
     fn the_table_has_medians_over_the_quiet_rounds_and_what_a_series_costs() {
-        let table = table(&measured(AT_THE_LIMITS)).unwrap();
+        let table = table(&Measured::of(AT_THE_LIMITS)).unwrap();
         for line in [
             "| 1000 | CPU in process, ours/crate | 6.0 ms, 50 ns a series | 60.0 ms, 500 ns a series | 0.100 | 0.10 |\n",
             "| 1000 | CPU that gzip adds/flate2 alone | 12.0 ms | 10.0 ms | 1.200 | 1.20 |\n",
@@ -251,7 +244,7 @@ latency 10000 ours 2500000 500000\nlatency 10000 crate 900000000 500000
             ("exposition 1000 text 13000000 120000", "exposition 1000 text 13000000"),
         ] {
             let output = AT_THE_LIMITS.replace(from, to).replace("\n\n", "\n");
-            assert!(figures(&measured(&output)).is_err(), "{to}");
+            assert!(figures(&Measured::of(&output)).is_err(), "{to}");
         }
     }
 }
