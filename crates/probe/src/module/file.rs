@@ -1,5 +1,6 @@
 //! Modules out of a file in blackbox_exporter's format.
 
+mod answer;
 mod error;
 mod http;
 mod request;
