@@ -1,6 +1,7 @@
 //! Modules out of a file in blackbox_exporter's format.
 
 mod answer;
+mod dialect;
 mod error;
 mod http;
 mod request;

@@ -51,12 +51,21 @@ fn every_option_is_documented_with_an_example() {
 #[test]
 fn expressions_differ_from_those_of_go_as_documented() {
     let reads = |expression: &str| read(file(&format!("fail_if_body_matches_regexp: '{expression}'"))).is_ok();
-    for expression in
-        [r#"\{"status": "ok"\}"#, r"[\[\&\&a]", r"(?-u:\d)", "(?s-u:.)", r"\x53", r"\z", "(?i)a", "(?U)a+", "(?P<a>b)"]
-    {
+    for expression in [
+        r#"{"status": "ok"}"#,
+        "[[a&&]",
+        r"\Q(\E",
+        r"(?-u:\d)",
+        "(?s-u:.)",
+        r"\x53",
+        r"\z",
+        "(?i)a",
+        "(?U)a+",
+        "(?P<a>b)",
+    ] {
         assert!(reads(expression), "{expression}");
     }
-    for expression in [r#"{"status": "ok"}"#, "[[a]", r"\Qa\E", r"\C", r"\123"] {
+    for expression in [r"\C", r"\123"] {
         assert!(!reads(expression), "{expression}");
     }
 }

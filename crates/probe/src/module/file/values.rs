@@ -6,6 +6,7 @@ use std::time::Duration;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::Position;
+use super::dialect::from_go;
 use super::section::{Problem, shown};
 
 /// A year: what is more is a slip of the pen.
@@ -94,8 +95,9 @@ impl Expressions {
     pub(super) fn compile(&mut self, option: &str, (at, text): (Position, &str)) -> Result<Regex, Problem> {
         let wrong = |why: &str| Problem::new(at, format!("{option} {}: {why}", shown(text)));
         let sizes = if text.len() > LONGEST_EXPRESSION { &[] } else { SIZES.as_slice() };
+        let written = if sizes.is_empty() { String::new() } else { from_go(text) };
         for &size in sizes {
-            match RegexBuilder::new(text).size_limit(size).build() {
+            match RegexBuilder::new(&written).size_limit(size).build() {
                 Ok(_) if self.left < size => {
                     return Err(wrong("too many expressions in one file; split it"));
                 }
@@ -104,7 +106,7 @@ impl Expressions {
                     return Ok(regex);
                 }
                 Err(regex::Error::CompiledTooBig(_)) => {}
-                Err(error) => return Err(wrong(&reason(&error, text))),
+                Err(error) => return Err(wrong(&reason(&error))),
             }
         }
         Err(wrong("too large an expression; shorten it, lower its counts, or write (?-u) before \\w, \\d and the like"))
@@ -112,15 +114,9 @@ impl Expressions {
 }
 
 /// The crate draws the place into several lines; the last says what it is.
-fn reason(error: &regex::Error, expression: &str) -> String {
+fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
     let what: String = last.trim_start_matches("error: ").chars().take(120).flat_map(char::escape_debug).collect();
-    // The one thing that expressions for Go often have, for JSON.
-    let hint = if what.starts_with("repetition") && expression.contains('{') {
-        "write a { that counts nothing as \\{"
-    } else {
-        "see the syntax of Rust's regex, which is RE2's but for a few things"
-    };
-    format!("not an expression: {what}; {hint}")
+    format!("not an expression: {what}; write it in RE2's syntax")
 }
