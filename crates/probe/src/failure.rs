@@ -107,6 +107,11 @@ pub(crate) fn body(error: &PayloadError, short: bool) -> Failed {
     Failed::new(reason, detail)
 }
 
+/// Whether the peer has reset a stream of HTTP/2 without fault.
+pub(crate) fn is_no_error(error: &PayloadError) -> bool {
+    matches!(error, PayloadError::Http2Payload(error) if error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR))
+}
+
 /// In TLS 1.3 a peer may refuse the client's side of a handshake (no client certificate, for one) only after the client
 /// has sent its request.
 fn broken_before_head(error: &io::Error) -> Failed {

@@ -131,6 +131,8 @@ impl Answer {
             let bytes = reader.sizes().bytes;
             match piece {
                 Ok(Some(Ok(piece))) => reader.read(&piece)?,
+                // RFC 9113, section 8.1: so a peer says that it has no use for the rest of the request.
+                Ok(Some(Err(error))) if self.seen.ended.get() && failure::is_no_error(&error) => break,
                 Ok(Some(Err(error))) => {
                     let short = announced.is_some_and(|all| self.seen.data.get() < all);
                     return Err(failure::body(&error, short));
@@ -143,7 +145,7 @@ impl Answer {
         let bytes = reader.sizes().bytes;
         let detail = match announced {
             Some(announced) if announced != bytes => format!("{bytes} of {announced} bytes"),
-            None if self.seen.eof.get() && !self.seen.until_eof.get() => {
+            None if self.seen.eof.get() && self.seen.chunked.get() => {
                 "the connection ended before the last chunk".to_owned()
             }
             _ => return reader.end(),
@@ -153,7 +155,7 @@ impl Answer {
 
     /// What Content-Length says, where it says how long the body is.
     fn announced_length(&self) -> Option<u64> {
-        if self.headers().contains_key(header::TRANSFER_ENCODING) {
+        if self.seen.chunked.get() {
             return None;
         }
         self.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()

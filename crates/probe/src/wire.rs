@@ -38,8 +38,12 @@ pub(crate) struct Seen {
     pub(crate) over: Cell<bool>,
     /// The peer has closed its side.
     pub(crate) eof: Cell<bool>,
+    /// The body comes in chunks, of which the last says that it is.
+    pub(crate) chunked: Cell<bool>,
     /// The head announced no length: the body ends with the connection.
     pub(crate) until_eof: Cell<bool>,
+    /// The response has come to its end over HTTP/2.
+    pub(crate) ended: Cell<bool>,
 }
 
 /// A connection over which HTTP can be spoken.
@@ -144,8 +148,12 @@ impl Wire {
     }
 
     fn note_delimiter(&self, head: &httparse::Response<'_, '_>, code: Option<u16>) {
-        let is = |name: &str, known: &str| name.eq_ignore_ascii_case(known);
-        let sized = head.headers.iter().any(|h| is(h.name, "content-length") || is(h.name, "transfer-encoding"));
+        let named = |name: &'static str| head.headers.iter().filter(move |h| h.name.eq_ignore_ascii_case(name));
+        // HTTP/1.0 has no transfer codings, and `identity` is none.
+        let is_coding = |value: &[u8]| head.version == Some(1) && !value.trim_ascii().eq_ignore_ascii_case(b"identity");
+        let chunked = named("transfer-encoding").any(|header| is_coding(header.value));
+        let sized = chunked || named("content-length").next().is_some();
+        self.seen.chunked.set(chunked);
         self.seen.until_eof.set(!sized && !self.to_head && !code.is_some_and(bodiless));
     }
 }
@@ -155,8 +163,8 @@ fn ends_a_head(bytes: &[u8]) -> bool {
     bytes.windows(2).any(|two| two == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
 }
 
-/// Where the frames of HTTP/2 begin (RFC 9113, section 4.1), to see two kinds of them: awc tells a GOAWAY as a broken pipe,
-/// and a body that is too long as one that is too short.
+/// Where the frames of HTTP/2 begin (RFC 9113, section 4.1), to see what awc does not tell: a GOAWAY is a broken pipe to it, a
+/// body that is too long one that is too short, and a response that has ended is one that was reset, if it was after that.
 #[derive(Debug, Default)]
 struct Frames {
     /// What is known of the frame under way: its header, and of a GOAWAY as much as says why.
@@ -165,11 +173,15 @@ struct Frames {
     skip: usize,
     /// Bytes in the frames of the body so far.
     data: u64,
+    /// A frame was the last of the response.
+    ended: bool,
 }
 
 impl Frames {
     const HEADER: usize = 9;
     const DATA: u8 = 0;
+    const HEADERS: u8 = 1;
+    const END_STREAM: u8 = 1;
     const GOAWAY: u8 = 7;
 
     /// Takes the next bytes; the error code of a GOAWAY among them.
@@ -182,7 +194,7 @@ impl Frames {
             let Some((&byte, rest)) = bytes.split_first() else { break };
             bytes = rest;
             self.start.push(byte);
-            let [high, middle, low, kind, ..] = self.start[..] else { continue };
+            let [high, middle, low, kind, flags, ..] = self.start[..] else { continue };
             let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
             // Last stream and error code are four bytes each.
             let wanted = Self::HEADER + if kind == Self::GOAWAY { length.min(8) } else { 0 };
@@ -195,6 +207,7 @@ impl Frames {
                 if kind == Self::DATA {
                     self.data += length as u64;
                 }
+                self.ended |= [Self::DATA, Self::HEADERS].contains(&kind) && flags & Self::END_STREAM != 0;
                 self.skip = length - (wanted - Self::HEADER);
                 self.start.clear();
             }
@@ -248,6 +261,7 @@ impl AsyncRead for Wire {
                         this.seen.goaway.set(Some(code));
                     }
                     this.seen.data.set(frames.data);
+                    this.seen.ended.set(frames.ended);
                     return Poll::Ready(Ok(()));
                 }
                 Head::Pass => {
@@ -341,7 +355,27 @@ impl ActixStream for Wire {
 
 #[cfg(test)]
 mod tests {
-    use super::Frames;
+    use super::*;
+
+    /// P7: were it parsed anew at each of its bytes, a long head would take minutes of processor time.
+    #[actix_rt::test]
+    async fn p7_a_head_is_not_looked_at_again_before_it_is_twice_as_long() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = Stream::Plain(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let wire = Wire::new(stream, Protocol::Http1, false, Rc::default());
+        let lines = format!("X: {}\r\n", "x".repeat(1200)).repeat(80);
+        let head = format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 0\r\n\r\n");
+        let (last, all_but_last) = head.as_bytes().split_last().unwrap();
+        let (mut bytes, mut look_at) = (Vec::new(), 0);
+        for byte in all_but_last {
+            bytes.push(*byte);
+            let Head::Collect(collected, next) = wire.filter(bytes, look_at, 1) else { panic!("it has no end yet") };
+            assert!(next > collected.len());
+            (bytes, look_at) = (collected, next);
+        }
+        bytes.push(*last);
+        assert!(matches!(wire.filter(bytes, look_at, 1), Head::HandOut(whole, 0) if whole == head.as_bytes()));
+    }
 
     fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
         let [_, length @ ..] = u32::try_from(payload.len()).unwrap().to_be_bytes();

@@ -94,3 +94,17 @@ pub(crate) async fn connect(
     }
     Err(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else the second of two small writes waits for the peer's delayed acknowledgement: 40 ms of nobody's doing.
+    #[actix_rt::test]
+    async fn nothing_is_held_back() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let route = Route::of(&Module::default());
+        let stream = route.connect(listener.local_addr().unwrap()).await.unwrap();
+        assert!(stream.nodelay().unwrap());
+    }
+}
