@@ -73,8 +73,15 @@ impl Authority {
 
     /// A certificate for these names, which may be addresses.
     pub fn signs(&self, names: &[&str], flaw: &Flaw) -> Identity {
+        self.signs_with(names, |params| flaw.spoil(params))
+    }
+
+    /// A certificate for these names that differs from others in some things.
+    pub fn signs_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
         let key = KeyPair::generate().unwrap();
-        let certificate = leaf(names, flaw).signed_by(&key, &self.issuer).unwrap();
+        let mut params = leaf(names);
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let chain = [vec![certificate.der().clone()], self.chain.clone()].concat();
         Identity { chain, key, pem: certificate.pem() }
     }
@@ -89,7 +96,7 @@ impl Identity {
     /// A certificate that vouches for itself.
     pub fn self_signed(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
-        let certificate = leaf(&[name], &Flaw::None).self_signed(&key).unwrap();
+        let certificate = leaf(&[name]).self_signed(&key).unwrap();
         Self { chain: vec![certificate.der().clone()], key, pem: certificate.pem() }
     }
 
@@ -145,11 +152,10 @@ fn authority(name: &str, flaw: &Flaw) -> CertificateParams {
     params
 }
 
-fn leaf(names: &[&str], flaw: &Flaw) -> CertificateParams {
+fn leaf(names: &[&str]) -> CertificateParams {
     let names = names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     let mut params = CertificateParams::new(names).unwrap();
     params.distinguished_name.push(DnType::CommonName, "test leaf");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-    flaw.spoil(&mut params);
     params
 }

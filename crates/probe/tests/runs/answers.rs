@@ -9,12 +9,12 @@ use crate::kit::peer::{read, reset};
 use crate::kit::{Action, Peer, ok, response};
 use crate::{Ask, SHORT, ask, failed, module, reached};
 
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
 /// Peers that answer 200 in one way or another: each is up, with so many bytes of body.
 #[actix_rt::test]
 async fn answers_that_are_good() {
-    let chunked = |chunks: &str| {
-        Action::answer(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"))
-    };
+    let chunked = |chunks: &str| Action::answer(format!("{CHUNKED}{chunks}0\r\n\r\n"));
     for (name, action, body) in [
         ("content-length", ok(), 4),
         ("empty", response("200 OK", "", ""), 0),
@@ -24,6 +24,22 @@ async fn answers_that_are_good() {
         ("chunked", chunked("3\r\nabc\r\n"), 3),
         ("chunked, empty", chunked(""), 0),
         ("chunks with extensions", chunked("3;a=b\r\nabc\r\nA ; c\r\n0123456789\r\n"), 13),
+        (
+            "chunks and what follows them",
+            Action::answer(CHUNKED.to_owned() + "A\r\n0123456789\r\n0\r\n\r\nHTTP/1.1 500 No\r\n\r\n"),
+            10,
+        ),
+        ("trailers", Action::answer(CHUNKED.to_owned() + "3\r\nabc\r\n0\r\nX: y\r\nZ: z\r\n\r\n"), 3),
+        (
+            "chunks and a length",
+            Action::answer(CHUNKED.replacen("OK\r\n", "OK\r\nContent-Length: 9\r\n", 1) + "0\r\n\r\n"),
+            0,
+        ),
+        ("a coding that is none", Action::answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nabc"), 3),
+        ("a coding that HTTP/1.0 has not", Action::answer(CHUNKED.replace("1.1", "1.0") + "0\r\n\r\n"), 5),
+        ("lines without CR", Action::answer("HTTP/1.1 200 OK\nContent-Length: 2\n\nok"), 2),
+        ("empty lines before the head", Action::answer("\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), 2),
+        ("no content, with a length", Action::answer("HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok"), 0),
         ("until the connection ends", Action::answer("HTTP/1.1 200 OK\r\n\r\nto the end"), 10),
         ("until the connection ends, empty", Action::answer("HTTP/1.1 200 OK\r\n\r\n"), 0),
         ("HTTP/1.0", Action::answer("HTTP/1.0 200 OK\r\n\r\nto the end"), 10),

@@ -70,7 +70,6 @@ async fn the_most_that_a_head_may_have() {
     }
 }
 
-/// Were the head parsed anew at each of its bytes, this would take minutes.
 #[actix_rt::test]
 async fn p7_a_long_head_byte_by_byte() {
     let head =

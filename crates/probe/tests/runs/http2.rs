@@ -124,6 +124,28 @@ async fn the_version_is_checked() {
     }
 }
 
+/// RFC 9113, section 8.1: a peer that needs no more of the request answers, and then resets the stream without an error.
+#[actix_rt::test]
+async fn an_answer_that_comes_before_the_request_is_through_counts() {
+    let authority = Authority::new();
+    let reset = frame(RST_STREAM, 0, &[0; 4]);
+    let head = |flags: u8| frame(HEADERS, flags | END_HEADERS, &status("413"));
+    for (frames, body) in [
+        (vec![head(END_STREAM), reset.clone()], 0),
+        (vec![head(0), frame(DATA, END_STREAM, b"no"), reset.clone()], 2),
+        (vec![[head(0), frame(DATA, END_STREAM, b"no"), reset].concat()], 2),
+    ] {
+        let peer = says(&authority, frames, true);
+        let module = module(|module| {
+            module.method = Method::POST;
+            module.body = Some(Secret::Value("x".repeat(1 << 20)));
+        });
+        let report = ask(module, &authority, peer.address).of("https://good.test").await;
+        assert_eq!(failed(&report), (Some(Reason::Status), None, Some(413)), "{report:?}");
+        assert_eq!(report.outcome.body_bytes, Some(body), "{report:?}");
+    }
+}
+
 /// A peer that takes the request, sends this, and then closes or waits.
 fn says(authority: &Authority, frames: Vec<Vec<u8>>, stays: bool) -> Peer {
     Peer::within_tls(config(authority, &["h2"]), move |wire| {
@@ -136,6 +158,13 @@ fn says(authority: &Authority, frames: Vec<Vec<u8>>, stays: bool) -> Peer {
         }
         Ok(())
     })
+}
+
+/// The same frame on another stream.
+fn on_stream(stream: u8, frame: &[u8]) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    frame[8] = stream;
+    frame
 }
 
 fn head(flags: u8, more: &[u8]) -> Vec<u8> {
@@ -200,6 +229,37 @@ async fn answers_in_frames_that_are_bad() {
         ("a head without end", flood, protocol, processing, None),
         ("a body before the head", vec![frame(DATA, END_STREAM, b"x")], protocol, processing, None),
         ("settings that are none", vec![frame(SETTINGS, 0, &[1, 2, 3])], protocol, processing, None),
+        ("an answer to what was not asked", vec![on_stream(3, &head(END_STREAM, &[]))], protocol, processing, None),
+        ("an answer to nobody", vec![on_stream(0, &head(END_STREAM, &[]))], protocol, processing, None),
+        (
+            "a promise that was declined",
+            vec![frame(5, END_HEADERS, &[0, 0, 0, 2, 0x82, 0x87, 0x84])],
+            protocol,
+            processing,
+            None,
+        ),
+        ("a window of no size", vec![frame(8, 0, &[0; 4])], protocol, processing, None),
+        ("a frame that is too large", vec![frame(DATA, 0, &[0; 20_000])], protocol, processing, None),
+        (
+            "the rest of a head that has none",
+            vec![frame(CONTINUATION, END_HEADERS, &[STATUS_200])],
+            protocol,
+            processing,
+            None,
+        ),
+        ("two statuses", vec![head(END_STREAM, &[STATUS_200])], protocol, processing, None),
+        ("a header of HTTP/1.1", vec![head(END_STREAM, &header("connection", "close"))], protocol, processing, None),
+        ("a header in capitals", vec![head(END_STREAM, &header("X-Up", "y"))], protocol, processing, None),
+        ("a line break in a header", vec![head(END_STREAM, &header("x", "y\r\nz: y"))], protocol, processing, None),
+        ("a length that is none", vec![head(END_STREAM, &header("content-length", "x"))], protocol, processing, None),
+        (
+            "a frame that is all padding and more",
+            vec![head(0, &[]), frame(DATA, 8, &[200, 1, 2])],
+            protocol,
+            transfer,
+            Some(200),
+        ),
+        ("reset without an error within the body", vec![head(0, &[]), reset(0)], protocol, transfer, Some(200)),
         ("P9 a short body", vec![length("9"), frame(DATA, END_STREAM, b"abc")], truncated, transfer, Some(200)),
         (
             "no body of that length",
@@ -261,6 +321,32 @@ async fn answers_in_frames_that_do_not_end() {
         let report = ask(Module::default(), &authority, peer.address).within(2 * SHORT).of("https://good.test").await;
         assert_eq!(failed(&report), wanted, "{name}: {report:?}");
         assert_eq!(peer.connections(), 1, "{name}: no retry");
+    }
+}
+
+/// Frames that keep a connection busy and bring nothing.
+#[actix_rt::test]
+async fn floods_of_frames() {
+    let authority = Authority::new();
+    let ping = on_stream(0, &frame(6, 0, &[0; 8]));
+    let [before, within] =
+        [(Reason::ResponseTimeout, Phase::Processing, None), (Reason::BodyTimeout, Phase::Transfer, Some(200))];
+    for (name, first, then, (reason, phase, status)) in [
+        ("pings", vec![], ping, before),
+        ("settings", vec![], frame(SETTINGS, 0, &[]), before),
+        ("interim responses", vec![], frame(HEADERS, END_HEADERS, &status("103")), before),
+        ("pieces of nothing", head(0, &[]), frame(DATA, 0, b""), within),
+    ] {
+        let then = then.repeat(100);
+        let peer = Peer::within_tls(config(&authority, &["h2"]), move |wire| {
+            begin(wire)?;
+            send(wire, &first)?;
+            loop {
+                send(wire, &then)?;
+            }
+        });
+        let report = ask(Module::default(), &authority, peer.address).within(2 * SHORT).of("https://good.test").await;
+        assert_eq!(failed(&report), (Some(reason), Some(phase), status), "{name}: {report:?}");
     }
 }
 

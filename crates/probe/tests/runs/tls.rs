@@ -52,6 +52,49 @@ async fn certificates_that_are_bad() {
     }
 }
 
+/// Certificates that are in order but for what they may be used for.
+#[actix_rt::test]
+async fn certificates_that_are_odd() {
+    use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa};
+    type Change = fn(&mut CertificateParams);
+    let authority = Authority::new();
+    let changes: [(&str, &[&str], Change, Option<Reason>); 6] = [
+        ("many names", &["good.test"; 500], |_| (), None),
+        ("any name below", &["*.test", "*.good.test"], |_| (), Some(Reason::TlsWrongName)),
+        ("no name but the subject's", &[], |_| (), Some(Reason::TlsWrongName)),
+        (
+            "for clients",
+            &["good.test"],
+            |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
+            Some(Reason::TlsUntrusted),
+        ),
+        (
+            "an authority's own",
+            &["good.test"],
+            |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
+            Some(Reason::TlsUntrusted),
+        ),
+        (
+            "expired, and for another name",
+            &["other.test"],
+            |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1),
+            Some(Reason::TlsExpired),
+        ),
+    ];
+    for (name, names, change, reason) in changes {
+        let peer = Peer::tls(authority.signs_with(names, change).server(), |_| ok());
+        let report = asked(Module::default(), &authority, &peer).await;
+        assert_eq!(report.outcome.reason, reason, "{name}: {report:?}");
+        assert_eq!(peer.received().is_empty(), reason.is_some(), "{name}");
+    }
+    // What else is in the chain counts only where it is needed.
+    let mut identity = authority.signs(&["good.test"], &Flaw::None);
+    identity.chain.extend([Identity::self_signed("other.test").chain[0].clone(), vec![1, 2, 3].into()]);
+    let peer = Peer::tls(identity.server(), |_| ok());
+    let report = asked(Module::default(), &authority, &peer).await;
+    assert_eq!((failed(&report), seen(&report).chain.len()), (UP, 2), "{report:?}");
+}
+
 /// The same with each version: where a certificate is rejected, the handshake itself is let through.
 #[actix_rt::test]
 async fn versions_and_ciphers() {
