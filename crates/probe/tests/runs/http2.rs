@@ -219,6 +219,9 @@ async fn answers_in_frames_that_are_bad() {
         ("GOAWAY ENHANCE_YOUR_CALM", vec![goaway(11, 0)], protocol, processing, None),
         ("GOAWAY PROTOCOL_ERROR", vec![goaway(1, 0)], protocol, processing, None),
         ("GOAWAY NO_ERROR, the request refused", vec![goaway(0, 0)], protocol, processing, None),
+        // The request is promised an answer, which does not come.
+        ("GOAWAY ENHANCE_YOUR_CALM, and close", vec![goaway(11, 1)], protocol, processing, None),
+        ("GOAWAY NO_ERROR, and close", vec![goaway(0, 1)], protocol, processing, None),
         ("close", vec![], closed, processing, None),
         ("close after an interim response", vec![frame(HEADERS, 4, &self::status("103"))], closed, processing, None),
         ("HTTP/1.1", vec![b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()], protocol, processing, None),
