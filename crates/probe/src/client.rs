@@ -1,6 +1,7 @@
 //! A module made ready: its certificates read, its TLS configured. Many targets share one.
 
-use crate::dial::tls::{Roots, TlsClient, TlsFileError};
+use crate::dial::pem::TlsFileError;
+use crate::dial::tls::{Roots, TlsClient};
 use crate::module::Module;
 
 /// A [`Module`] that is ready to ask.

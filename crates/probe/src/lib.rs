@@ -37,8 +37,9 @@ mod target;
 mod wire;
 
 pub use client::Client;
+pub use dial::pem::{Source, TlsFileError};
 pub use dial::resolve::{Override, OverrideError};
-pub use dial::tls::{Roots, Source, TlsFileError};
+pub use dial::tls::Roots;
 pub use engine::Engine;
 pub use journal::Watched;
 pub use json::{rfc3339, to_json};

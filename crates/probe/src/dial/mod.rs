@@ -2,5 +2,6 @@
 
 mod certificate;
 pub(crate) mod connect;
+pub(crate) mod pem;
 pub(crate) mod resolve;
 pub(crate) mod tls;

@@ -6,18 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use actix_rt::net::TcpStream;
 use metrics_core::Reason;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, VerifierBuilderError, WebPkiServerVerifier};
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, ProtocolVersion, RootCertStore, SignatureScheme};
+use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, ProtocolVersion, SignatureScheme};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
 use super::certificate::certificate;
+use super::pem::{TlsFileError, certificates, key_source, source, store, system_roots};
 use crate::failure::{self, Failed};
-use crate::module::{Module, Pem, Secret, SecretError, TlsVersion};
+use crate::module::{Module, Pem, TlsVersion};
 use crate::report::Tls;
 
 /// Which certificate authorities are trusted where a module names none.
@@ -30,84 +31,6 @@ pub enum Roots {
     /// Those in a PEM file, and no others, as curl's `--cacert`.
     File(PathBuf),
 }
-
-/// Why certificates or a key cannot be used.
-#[derive(Debug)]
-pub enum TlsFileError {
-    /// It cannot be read, or is not PEM.
-    Unreadable(Source, pem::Error),
-    /// There is no certificate in it.
-    Empty(Source),
-    /// A certificate in it, counted from 1, is not one that can be trusted.
-    Invalid(Source, usize, rustls::Error),
-    /// The system has no certificate that can be trusted; why, as far as it is known.
-    NoSystemRoots(String),
-    /// The authorities are none that certificates can be verified with.
-    Roots(VerifierBuilderError),
-    /// The client's key cannot be read.
-    Key(SecretError),
-    /// The client's key is no PEM key.
-    NoKey(Source),
-    /// The client's certificate, which is there, and its key do not go together.
-    Identity(Source, rustls::Error),
-    /// A client certificate without its key, or a key without its certificate.
-    Half,
-    /// No version of TLS is left between the lowest and the highest.
-    NoVersion,
-}
-
-/// Where certificates stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// In the configuration.
-    Inline,
-    /// In a file.
-    File(PathBuf),
-    /// In an environment variable.
-    Env(String),
-}
-
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Inline => f.write_str("tls_config of the module"),
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Env(name) => write!(f, "the environment variable {name}"),
-        }
-    }
-}
-
-impl std::fmt::Display for TlsFileError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let hint = "give a PEM file with one or more certificates";
-        match self {
-            Self::Unreadable(source, pem::Error::Io(error)) => {
-                write!(f, "{source}: {error}; check that the file exists and may be read")
-            }
-            Self::Unreadable(source, error) => write!(f, "{source}: {error}; {hint}"),
-            Self::Empty(source) => write!(f, "{source}: no certificate in it; {hint}"),
-            Self::Invalid(source, n, error) => write!(f, "{source}: certificate {n}: {error}; {hint}"),
-            Self::NoSystemRoots(why) => {
-                write!(f, "the system has no certificate authorities{why}; install ca-certificates or name a CA file")
-            }
-            Self::Roots(error) => write!(f, "certificate authorities: {error}; {hint}"),
-            Self::Key(error) => write!(f, "client key: {error}"),
-            // What the parser says may quote the key.
-            Self::NoKey(source) => {
-                write!(f, "{source}: the client key is not one; give a PEM key (PKCS#8, PKCS#1 or SEC1), not encrypted")
-            }
-            Self::Identity(source, error) => {
-                write!(f, "{source}: the client certificate cannot be used with its key: {error}; give two that match")
-            }
-            Self::Half => {
-                f.write_str("a client certificate needs its key, and a key its certificate; give both or none")
-            }
-            Self::NoVersion => f.write_str("min_version is above max_version"),
-        }
-    }
-}
-
-impl std::error::Error for TlsFileError {}
 
 /// What all handshakes of a module have in common.
 #[derive(Debug, Clone)]
@@ -122,13 +45,13 @@ impl TlsClient {
     /// Reads the certificates that `module` names.
     pub(crate) fn new(module: &Module, roots: &Roots) -> Result<Self, TlsFileError> {
         let tls = &module.tls_config;
-        let store = match &tls.ca {
+        let authorities = match &tls.ca {
             Some(pem) => store(pem)?,
             None if tls.system_roots => system_roots()?,
             None => match roots {
                 Roots::BuiltIn => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
                 Roots::System => system_roots()?,
-                Roots::File(path) => self::store(&Pem::File(path.clone()))?,
+                Roots::File(path) => store(&Pem::File(path.clone()))?,
             },
         };
         let from = tls.min_version.unwrap_or(TlsVersion::Tls12);
@@ -141,7 +64,7 @@ impl TlsClient {
         }
         // The provider is named, so that another crate's choice of a process-wide default is no concern.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(authorities), provider.clone());
         let verifier = verifier.build().map_err(TlsFileError::Roots)?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)
@@ -165,8 +88,9 @@ impl TlsClient {
         Ok(Self { config, verifier, insecure_skip_verify: tls.insecure_skip_verify })
     }
 
-    /// Shakes hands as a client that means `host`, or `name` where there is one. What is seen goes into `seen`, however it ends: a certificate that is
-    /// rejected is seen too, since the verdict on it is not given to TLS but kept until the handshake is through.
+    /// Shakes hands as a client that means `host`, or `name` where there is one. What is seen goes into `seen`, however it
+    /// ends: a certificate that is rejected is seen too, since the verdict on it is not given to TLS but kept until the
+    /// handshake is through.
     pub(crate) async fn handshake(
         &self,
         stream: TcpStream,
@@ -211,51 +135,6 @@ fn server_name(host: &Host<&str>, name: Option<&str>) -> Result<ServerName<'stat
     };
     let named = name.map_or_else(|| host.to_string(), str::to_owned);
     parsed.map_err(|error| Failed::new(Reason::TlsHandshake, format!("{named} cannot be asked for in TLS: {error}")))
-}
-
-fn store(pem: &Pem) -> Result<RootCertStore, TlsFileError> {
-    let mut store = RootCertStore::empty();
-    for (n, certificate) in certificates(pem)?.into_iter().enumerate() {
-        store.add(certificate).map_err(|error| TlsFileError::Invalid(source(pem), n + 1, error))?;
-    }
-    Ok(store)
-}
-
-fn system_roots() -> Result<RootCertStore, TlsFileError> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut store = RootCertStore::empty();
-    // As browsers do: what is odd in a system's list is left out.
-    store.add_parsable_certificates(found.certs);
-    if store.is_empty() {
-        let why = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
-        return Err(TlsFileError::NoSystemRoots(why));
-    }
-    Ok(store)
-}
-
-fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
-    let unreadable = |error| TlsFileError::Unreadable(source(pem), error);
-    let found: Result<Vec<_>, _> = match pem {
-        Pem::Text(text) => CertificateDer::pem_slice_iter(text.as_bytes()).collect(),
-        Pem::File(path) => CertificateDer::pem_file_iter(path).map_err(unreadable)?.collect(),
-    };
-    let found = found.map_err(unreadable)?;
-    if found.is_empty() { Err(TlsFileError::Empty(source(pem))) } else { Ok(found) }
-}
-
-fn source(pem: &Pem) -> Source {
-    match pem {
-        Pem::Text(_) => Source::Inline,
-        Pem::File(path) => Source::File(path.clone()),
-    }
-}
-
-fn key_source(key: &Secret) -> Source {
-    match key {
-        Secret::Value(_) => Source::Inline,
-        Secret::File(path) => Source::File(path.clone()),
-        Secret::Env(name) => Source::Env(name.clone()),
-    }
 }
 
 fn version(version: ProtocolVersion) -> &'static str {
