@@ -1,4 +1,4 @@
-//! Expressions are written for blackbox_exporter, in Go's dialect of RE2 (https://github.com/google/re2/wiki/Syntax). Rust's has
+//! Expressions are written for blackbox_exporter, in Go's dialect of RE2 (<https://github.com/google/re2/wiki/Syntax>). Rust's has
 //! the same syntax, but takes some characters for operators that are themselves there.
 
 /// An expression for Go, so that Rust reads the same in it. What is wrong in it stays so.
