@@ -16,7 +16,7 @@ impl RedirectPolicy {
         addresses: &mut Vec<SocketAddr>,
         to: &Url,
         first: &Url,
-        peer: IpAddr,
+        peer: Option<IpAddr>,
     ) -> Result<(), Failed> {
         let Self::Public(exceptions) = self else { return Ok(()) };
         let blocked = |detail: String| Err(Failed::new(Reason::Blocked, detail));
@@ -25,10 +25,11 @@ impl RedirectPolicy {
             let port = port.unwrap_or_default();
             return blocked(format!("a redirect to port {port}: redirect_policy allows 80, 443 and the target's own"));
         }
+        let peer = peer.map(|peer| peer.to_canonical());
         let Some(any) = addresses.first().copied() else { return Ok(()) };
         addresses.retain(|address| {
             let ip = address.ip().to_canonical();
-            ip == peer.to_canonical() || exceptions.iter().any(|net| net.contains(&ip)) || is_public(ip)
+            Some(ip) == peer || exceptions.iter().any(|net| net.contains(&ip)) || is_public(ip)
         });
         if addresses.is_empty() {
             return blocked(format!("a redirect to {}, which is no public address: redirect_policy", any.ip()));
@@ -83,7 +84,7 @@ mod tests {
     fn allowed(to: &str, addresses: &[&str], exceptions: &[&str]) -> Result<usize, Reason> {
         let policy = RedirectPolicy::Public(exceptions.iter().map(|net| net.parse().unwrap()).collect());
         let first = Url::parse("https://start.test:8443/").unwrap();
-        let peer = "10.1.2.3".parse().unwrap();
+        let peer = Some("10.1.2.3".parse().unwrap());
         let mut addresses = addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 443)).collect();
         let result = policy.retain_allowed(&mut addresses, &Url::parse(to).unwrap(), &first, peer);
         result.map(|()| addresses.len()).map_err(|failed| failed.reason)
@@ -194,7 +195,7 @@ mod tests {
     fn without_a_policy_redirects_lead_anywhere() {
         let mut addresses = vec![SocketAddr::from(([127, 0, 0, 1], 22))];
         let [to, first] = ["http://127.0.0.1:22/", "http://start.test/"].map(|url| Url::parse(url).unwrap());
-        let result = RedirectPolicy::Any.retain_allowed(&mut addresses, &to, &first, "10.1.2.3".parse().unwrap());
+        let result = RedirectPolicy::Any.retain_allowed(&mut addresses, &to, &first, None);
         assert!(result.is_ok() && addresses.len() == 1);
     }
 }

@@ -146,15 +146,14 @@ impl Run<'_> {
         let route = Route::of(module);
         route.choose(&host, &mut addresses)?;
         self.end();
-        if let [first, _, ..] = &self.hops[..]
-            && let Some(peer) = first.address
-        {
-            module.redirect_policy.retain_allowed(&mut addresses, url, &first.url, peer.ip())?;
+        if let [first, _, ..] = &self.hops[..] {
+            let peer = first.address.map(|address| address.ip());
+            module.redirect_policy.retain_allowed(&mut addresses, url, &first.url, peer)?;
         }
 
         self.begin(Phase::Connect, url);
-        let stream = connect(&addresses, &route, deadline, &mut self.hop().tried).await?;
-        self.hop().address = stream.peer_addr().ok();
+        let (stream, address) = connect(&addresses, &route, deadline, &mut self.hop().tried).await?;
+        self.hop().address = Some(address);
         self.end();
         if url.scheme() == "http" {
             return Ok((Stream::Plain(stream), Protocol::Http1));

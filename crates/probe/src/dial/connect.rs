@@ -71,21 +71,21 @@ fn no_family(error: io::Error) -> io::Error {
     }
 }
 
-/// The first connection that comes about. Addresses are tried in turn, each for an even share of what is left of the time,
+/// The first connection that comes about, and its address. Addresses are tried in turn, each for an even share of what is left of the time,
 /// so that one that swallows packets does not cost the others their turn; those tried in vain go into `tried`.
 pub(crate) async fn connect(
     addresses: &[SocketAddr],
     route: &Route,
     deadline: Instant,
     tried: &mut Vec<(SocketAddr, String)>,
-) -> Result<TcpStream, Failed> {
+) -> Result<(TcpStream, SocketAddr), Failed> {
     let mut last = Failed::new(Reason::Internal, "no address to connect to");
     for (n, &address) in addresses.iter().enumerate() {
         let left = addresses.len() - n;
         let share = deadline.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(u32::MAX);
         let limit = if left == 1 { deadline } else { Instant::now() + share };
         last = match timeout_at(limit, route.connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Ok(stream)) => return Ok((stream, address)),
             Ok(Err(error)) => failure::connect(&error),
             Err(_) => Failed::new(Reason::ConnectTimeout, "no answer in time"),
         };
