@@ -187,6 +187,34 @@ impl ExternalMetrics {
         Ok(Self(targets))
     }
 
+    /// Makes these the targets there are, the first one the primary. All at once: a scrape sees those before or these. Who
+    /// keeps its name keeps its counts; the series of who is not among them are gone at the next scrape.
+    ///
+    /// # Errors
+    /// [`TargetError`]; the targets are then those that they were.
+    pub fn apply(&self, targets: &[TargetConfig]) -> Result<Vec<Arc<Target>>, TargetError> {
+        let mut list = self.0.list.write().unwrap_or_else(PoisonError::into_inner);
+        let known: std::collections::HashMap<&str, &Arc<Target>> =
+            list.iter().map(|target| (target.name.as_str(), target)).collect();
+        let target = |config: &TargetConfig| {
+            known
+                .get(config.name.as_str())
+                .map_or_else(|| self.new_target(&config.name, config.interval), |&known| known.clone())
+        };
+        let targets: Vec<_> = targets.iter().map(target).collect();
+        *list = Arc::new(targets.clone());
+        Ok(targets)
+    }
+
+    /// Counts how late a run started.
+    pub fn start_lag(&self, _lag: Duration) {}
+
+    /// Counts a run that panicked.
+    pub fn task_restarted(&self) {}
+
+    /// Says whether nobody can be reached, for a reason of the prober's own side.
+    pub fn isolated(&self, _isolated: bool) {}
+
     /// Adds a target, asked every `interval`; `name` becomes the label `target`. The first one added is the primary.
     /// A name that is there already gives the target that has it.
     pub fn target(&self, name: &str, interval: Duration) -> Arc<Target> {
@@ -194,18 +222,55 @@ impl ExternalMetrics {
         if let Some(target) = list.iter().find(|target| target.name == name) {
             return target.clone();
         }
+        let target = self.new_target(name, interval);
+        Arc::make_mut(&mut list).push(target.clone());
+        target
+    }
+
+    fn new_target(&self, name: &str, interval: Duration) -> Arc<Target> {
         let buckets = self.0.buckets.clone();
-        let target = Arc::new(Target {
+        Arc::new(Target {
             name: name.to_owned(),
             plain: LabelValue::is_plain(name),
             interval,
             counts: Mutex::new(Counts::new(&buckets)),
             buckets,
-        });
-        Arc::make_mut(&mut list).push(target.clone());
-        target
+        })
     }
 }
+
+/// A target, as far as metrics go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetConfig {
+    /// Label `target`.
+    pub name: String,
+    /// Between the starts of two runs.
+    pub interval: Duration,
+    /// From which on a run that succeeds is slow.
+    pub slow_after: Option<Duration>,
+    /// Further labels of all its series: names and values. All targets have the same names.
+    pub labels: Vec<(String, String)>,
+    /// Whether there is a histogram for each phase.
+    pub phases: bool,
+}
+
+/// Why targets cannot be exposed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// Two have this name.
+    Duplicate(String),
+}
+
+impl std::fmt::Display for TargetError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Duplicate(name) => write!(f, "two targets are named {name}; give one of them another name"),
+        }
+    }
+}
+
+impl std::error::Error for TargetError {}
 
 /// The metrics of one target, as [`ExternalMetrics::target`] gives it. Runs are few, so a lock is all it needs.
 ///

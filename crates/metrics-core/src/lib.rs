@@ -75,7 +75,7 @@ mod vocab;
 
 #[cfg(feature = "actix-web")]
 pub use actix::{CountedBody, CountedFuture, CountedService};
-pub use external::{ExternalConfig, ExternalMetrics, Outcome, Target, TlsOutcome};
+pub use external::{ExternalConfig, ExternalMetrics, Outcome, Target, TargetConfig, TargetError, TlsOutcome};
 #[cfg(feature = "actix-web")]
 pub use handler::{HandlerConfig, MetricsHandler};
 #[cfg(feature = "actix-web")]

@@ -21,6 +21,8 @@
 mod body;
 mod check;
 mod client;
+mod config;
+mod connectivity;
 mod dial;
 mod engine;
 mod failure;
@@ -33,22 +35,25 @@ mod report;
 mod request;
 mod run;
 mod schedule;
+mod shard;
 mod target;
 mod wire;
 
 pub use client::Client;
+pub use config::{Config, ConfigDefaults, Loaded};
 pub use dial::pem::{Source, TlsFileError};
 pub use dial::resolve::{Override, OverrideError};
 pub use dial::tls::Roots;
-pub use engine::Engine;
-pub use journal::Watched;
+pub use engine::{Applied, Engine, EngineConfig};
+pub use journal::{State, Watched};
 pub use json::{rfc3339, to_json};
-pub use module::file::{ModuleEntry, ModuleFile, ModuleFileError, Position, load_module};
+pub use module::file::{FileError, ModuleEntry, ModuleFile, Position, load_module};
 pub use module::{
     Authorization, BasicAuth, Compression, HeaderMatch, IpProtocol, Module, Pem, RedirectPolicy, Secret, SecretError,
     StatusCodes, TlsConfig, TlsVersion,
 };
 pub use report::{Body, Certificate, Failure, Hop, Phases, RunReport, Tls};
 pub use run::{Env, run, run_with};
-pub use target::{Spec, Target, UrlError, parse_url};
+pub use shard::Shard;
+pub use target::{Detail, Spec, Target, UrlError, parse_url};
 pub use url::Url;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics_core::TargetConfig;
 use url::Url;
 
 use crate::client::Client;
@@ -21,12 +22,43 @@ pub struct Spec {
 /// Something that is asked again and again.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// Label `target` of its metrics.
+    /// Label `target` of its metrics. No two targets have the same.
     pub name: String,
     /// What its runs ask.
     pub spec: Spec,
+    /// The name of the module that says how, to be shown.
+    pub module: String,
     /// Between the starts of two runs; at least the timeout.
     pub interval: Duration,
+    /// From which on a run that succeeds is slow.
+    pub slow_after: Option<Duration>,
+    /// Further labels of its series.
+    pub labels: Vec<(String, String)>,
+    /// How much of its runs is exposed.
+    pub metrics: Detail,
+}
+
+/// How much of the runs of a target is exposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// Runs as a whole.
+    Totals,
+    /// Their phases too: some sixty series more.
+    #[default]
+    Phases,
+}
+
+impl Target {
+    /// As metrics know it.
+    pub(crate) fn metrics_config(&self) -> TargetConfig {
+        TargetConfig {
+            name: self.name.clone(),
+            interval: self.interval,
+            slow_after: self.slow_after,
+            labels: self.labels.clone(),
+            phases: self.metrics == Detail::Phases,
+        }
+    }
 }
 
 /// Why a string is no URL that a run can start with.

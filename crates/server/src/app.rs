@@ -7,7 +7,7 @@ use actix_web::middleware::Logger;
 use actix_web::{App, HttpResponse, HttpServer, Resource};
 use metrics_core::prometheus::Registry;
 use metrics_core::{BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics};
-use probe::{Client, Engine, Env, Watched};
+use probe::{Client, Engine, EngineConfig, Env};
 
 use crate::cli::{self, Flags};
 use crate::signals::Signals;
@@ -36,12 +36,14 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
 
     let target = flags.target(client.into());
     log::info!("asking {} every {}", target.name, humantime::format_duration(target.interval));
-    let (engine, watched) = Engine::start(target, env, &external);
+    let engine = Arc::new(Engine::new(EngineConfig::default(), env, external));
+    engine.apply(vec![target])?;
+    let asked = engine.clone();
 
     let app = move || {
         App::new()
             .service(metrics.clone())
-            .service(status_page(&watched))
+            .service(status_page(&asked))
             .service(page("/-/healthy", || "actix-exporter is healthy.\n".to_owned()))
             // The last one is the outermost: it sees what every other makes of a request.
             .wrap(Logger::default())
@@ -71,9 +73,9 @@ fn config(flags: &Flags) -> Config {
     }
 }
 
-fn status_page(watched: &Arc<Watched>) -> Resource {
-    let watched = watched.clone();
-    page("/3-shake-status", move || status::text(&watched))
+fn status_page(engine: &Arc<Engine>) -> Resource {
+    let engine = engine.clone();
+    page("/3-shake-status", move || engine.targets().first().map(|primary| status::text(primary)).unwrap_or_default())
 }
 
 /// A page of plain text that is made anew for each request.

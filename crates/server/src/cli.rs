@@ -117,7 +117,15 @@ impl Flags {
         let timeout = self.timeout.or(self.module.timeout);
         let timeout = timeout.unwrap_or_else(|| Duration::from_secs(10).min(self.interval));
         let spec = Spec { url: self.target.url.clone(), timeout, client };
-        Target { name: self.target.text.clone(), spec, interval: self.interval }
+        Target {
+            name: self.target.text.clone(),
+            spec,
+            module: "http_2xx".to_owned(),
+            interval: self.interval,
+            slow_after: None,
+            labels: Vec::new(),
+            metrics: probe::Detail::default(),
+        }
     }
 
     pub(crate) fn handler(&self) -> HandlerConfig {

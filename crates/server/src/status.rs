@@ -8,7 +8,7 @@ use metrics_core::Phase;
 use probe::{RunReport, Watched};
 
 pub(crate) fn text(watched: &Watched) -> String {
-    render(&watched.target.name, watched.last().as_ref(), SystemTime::now())
+    render(watched.name(), watched.last().as_deref(), SystemTime::now())
 }
 
 fn render(target: &str, last: Option<&RunReport>, now: SystemTime) -> String {

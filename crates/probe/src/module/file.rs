@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-pub use error::{ModuleFileError, Position};
+pub use error::{FileError, Position};
 
 use self::section::{Problem, Section, entries, nearest, shown};
 use self::values::Expressions;
@@ -28,11 +28,11 @@ const LARGEST: u64 = 16 << 20;
 /// Reads one module: `FILE:NAME`.
 ///
 /// # Errors
-/// [`ModuleFileError`] if the file cannot be used, has no such module, or one that asks for what this crate cannot do.
-pub fn load_module(reference: &str) -> Result<Module, ModuleFileError> {
+/// [`FileError`] if the file cannot be used, has no such module, or one that asks for what this crate cannot do.
+pub fn load_module(reference: &str) -> Result<Module, FileError> {
     let Some((path, name)) = reference.rsplit_once(':').filter(|(path, _)| !path.is_empty()) else {
         let message = "no module is named; write FILE:NAME, e.g. blackbox.yml:http_2xx";
-        return Err(ModuleFileError::new(Path::new(reference), None, message));
+        return Err(FileError::new(Path::new(reference), None, message));
     };
     ModuleFile::read(path)?.take(name)
 }
@@ -52,15 +52,15 @@ pub struct ModuleEntry {
     /// Where its name stands.
     pub position: Position,
     /// The module, or what it asks for that this crate cannot do.
-    pub module: Result<Module, ModuleFileError>,
+    pub module: Result<Module, FileError>,
 }
 
 impl ModuleFile {
     /// Reads a file. A module that asks for what blackbox_exporter can and this crate cannot, is an entry all the same.
     ///
     /// # Errors
-    /// [`ModuleFileError`] if it cannot be read, or if something in it is wrong.
-    pub fn read(path: impl AsRef<Path>) -> Result<Self, ModuleFileError> {
+    /// [`FileError`] if it cannot be read, or if something in it is wrong.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
         let text = content(path)?;
         let entries = modules(path, &text).map_err(|problem| located(path, problem))?;
@@ -75,18 +75,18 @@ impl ModuleFile {
     /// The module with this name.
     ///
     /// # Errors
-    /// [`ModuleFileError`] if there is none, or if it asks for what this crate cannot do.
-    pub fn module(&self, name: &str) -> Result<&Module, ModuleFileError> {
+    /// [`FileError`] if there is none, or if it asks for what this crate cannot do.
+    pub fn module(&self, name: &str) -> Result<&Module, FileError> {
         let entry = self.entries.iter().find(|entry| entry.name == name).ok_or_else(|| self.missing(name))?;
         entry.module.as_ref().map_err(Clone::clone)
     }
 
-    fn take(mut self, name: &str) -> Result<Module, ModuleFileError> {
+    fn take(mut self, name: &str) -> Result<Module, FileError> {
         let index = self.entries.iter().position(|entry| entry.name == name).ok_or_else(|| self.missing(name))?;
         self.entries.swap_remove(index).module
     }
 
-    fn missing(&self, name: &str) -> ModuleFileError {
+    fn missing(&self, name: &str) -> FileError {
         const MOST: usize = 20;
         let names = || self.entries.iter().map(|entry| entry.name.as_str());
         let listed: Vec<_> = names().take(MOST).map(shown).collect();
@@ -97,13 +97,13 @@ impl ModuleFile {
             (_, false) if more > 0 => format!("there are {} and {more} more", listed.join(", ")),
             (_, false) => format!("choose one of {}", listed.join(", ")),
         };
-        ModuleFileError::new(&self.path, None, format!("no module {}; {hint}", shown(name)))
+        FileError::new(&self.path, None, format!("no module {}; {hint}", shown(name)))
     }
 }
 
 /// The text of a file, which is not read further than it may be large.
-fn content(path: &Path) -> Result<String, ModuleFileError> {
-    let wrong = |message: String| ModuleFileError::new(path, None, message);
+fn content(path: &Path) -> Result<String, FileError> {
+    let wrong = |message: String| FileError::new(path, None, message);
     let unreadable = |error: io::Error| wrong(format!("{error}; check that the file exists and may be read"));
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
@@ -116,12 +116,12 @@ fn content(path: &Path) -> Result<String, ModuleFileError> {
         let line = text.matches('\n').count() + 1;
         let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         let message = "not UTF-8; save the file as UTF-8";
-        ModuleFileError::new(path, Some(Position { line, column }), message)
+        FileError::new(path, Some(Position { line, column }), message)
     })
 }
 
-fn located(path: &Path, problem: Problem) -> ModuleFileError {
-    ModuleFileError::new(path, Some(problem.at), problem.message)
+fn located(path: &Path, problem: Problem) -> FileError {
+    FileError::new(path, Some(problem.at), problem.message)
 }
 
 /// What is carried along while a file is read.

@@ -9,7 +9,7 @@ mod secrets;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use probe::{Module, ModuleFile, ModuleFileError};
+use probe::{FileError, Module, ModuleFile};
 
 /// A file of its own, gone at the end of the test.
 struct Scratch(PathBuf);
@@ -30,7 +30,7 @@ impl Drop for Scratch {
     }
 }
 
-fn read(content: impl AsRef<[u8]>) -> Result<ModuleFile, ModuleFileError> {
+fn read(content: impl AsRef<[u8]>) -> Result<ModuleFile, FileError> {
     ModuleFile::read(&Scratch::new(content).0)
 }
 
@@ -46,7 +46,7 @@ fn module(options: &str) -> Module {
 }
 
 /// Why the file cannot be read, or why its module `m` cannot be used; one line, with the place.
-fn refused(content: impl AsRef<[u8]>) -> ModuleFileError {
+fn refused(content: impl AsRef<[u8]>) -> FileError {
     let error = match read(content) {
         Ok(file) => file.module("m").unwrap_err(),
         Err(error) => error,

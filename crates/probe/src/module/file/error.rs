@@ -14,13 +14,13 @@ pub struct Position {
 /// Why a file of modules, or a module in it, cannot be used. Its `Display` form is one line, `FILE:LINE:COLUMN: what; what
 /// to do`, and never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModuleFileError {
+pub struct FileError {
     path: PathBuf,
     position: Option<Position>,
     message: String,
 }
 
-impl ModuleFileError {
+impl FileError {
     pub(super) fn new(path: &Path, position: Option<Position>, message: impl Into<String>) -> Self {
         Self { path: path.to_owned(), position, message: message.into() }
     }
@@ -47,7 +47,7 @@ impl std::fmt::Display for Position {
     }
 }
 
-impl std::fmt::Display for ModuleFileError {
+impl std::fmt::Display for FileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // A name of a file may hold anything, and this is one line.
         let path = self.path.display().to_string().replace(char::is_control, "\u{fffd}");
@@ -58,4 +58,4 @@ impl std::fmt::Display for ModuleFileError {
     }
 }
 
-impl std::error::Error for ModuleFileError {}
+impl std::error::Error for FileError {}
