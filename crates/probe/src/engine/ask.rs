@@ -38,10 +38,9 @@ pub(super) async fn ask(watched: Arc<Watched>) {
             report = run(&watched.shared, &target) => watched.journal(report),
             () = watched.given_up() => return,
         }
-        let (end, latest_end) = (Instant::now(), start + target.spec.timeout);
-        watched.missed(MissCause::Overlap, schedule.give_up(end, latest_end));
-        // A run ends at its timeout: what was due after it was missed because we were late ourselves.
-        watched.missed(MissCause::Late, schedule.give_up(end, end));
+        // A run ends at its timeout: what was due after it is missed because we were late ourselves.
+        let latest_end = start + target.spec.timeout;
+        watched.missed(MissCause::Overlap, schedule.give_up(Instant::now(), latest_end));
     }
 }
 

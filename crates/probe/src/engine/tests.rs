@@ -345,6 +345,7 @@ proptest! {
                 prop_assert!(lag <= latest.as_millis() + 1, "started {lag} ms late, at {start:?}");
                 taken.push((start.as_millis() - first.as_millis()) / interval.as_millis());
             }
+            prop_assert!(taken.is_sorted_by(|a, b| a < b), "two runs for one point: {taken:?}");
             let due = end.checked_sub(first).map_or(0, |time| time.as_millis() / interval.as_millis() + 1);
             let missed = fixture.missed(MissCause::Overlap) + fixture.missed(MissCause::Late);
             let counted = taken.len() as u128 + u128::from(missed);
