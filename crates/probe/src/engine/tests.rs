@@ -377,3 +377,46 @@ fn a_lone_target_starts_at_once_and_ten_thousand_are_spread_over_the_minute() {
     // 167 on average; six standard deviations are 77.
     assert!(by_second.iter().all(|runs| (90..=244).contains(runs)), "{by_second:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn when_no_target_can_be_reached_for_our_own_reasons_their_state_is_unknown_and_runs_are_counted() {
+    let fixture = Fixture::new(10);
+    lock(&fixture.runs).reason = Some(Reason::DnsFailure);
+    let target = |name: &str| {
+        let url = parse_url(&format!("http://{name}.test")).unwrap();
+        let mut target = target(name, MINUTE, MINUTE);
+        target.spec.url = url;
+        target
+    };
+    let targets = [target("a"), target("b")];
+    lock(&fixture.shared.connectivity).ask(targets.iter().map(host).collect());
+    let configs = targets.each_ref().map(Target::metrics_config);
+    let metrics = fixture.shared.metrics.apply(&configs).unwrap();
+    // One after the other, as the runs of the test allow no two at a time.
+    let firsts = [Instant::now(), Instant::now() + Duration::from_secs(10)];
+    let plans = targets.into_iter().zip(firsts).map(|(target, first)| Plan { target: target.into(), first });
+    let watch = |(plan, metrics)| Arc::new(Watched::new(plan, metrics, fixture.shared.clone()));
+    let watched: Vec<_> = plans.zip(metrics).map(watch).collect();
+    let isolated = || fixture.sum("external_access_prober_isolated", &[]);
+    let states = || watched.iter().map(|watched| watched.state()).collect::<Vec<_>>();
+    let seen = async {
+        let mut seen = vec![(states(), isolated())];
+        for reason in [Some(Reason::ConnectRefused), None] {
+            sleep(Duration::from_secs(30)).await;
+            seen.push((states(), isolated()));
+            lock(&fixture.runs).reason = reason;
+            sleep(Duration::from_secs(30)).await;
+        }
+        seen
+    };
+    let seen = tokio::select! { () = ask(watched[0].clone()) => Vec::new(), () = ask(watched[1].clone()) => Vec::new(), seen = seen => seen };
+    assert_eq!(
+        seen,
+        [
+            (vec![State::Pending, State::Pending], 0),
+            (vec![State::Unknown, State::Unknown], 1),
+            (vec![State::Down, State::Down], 0),
+        ]
+    );
+    assert_eq!(fixture.sum("external_access_failures_total", &["a", "dns_failure"]), 1);
+}
