@@ -3,6 +3,7 @@
 mod certificate;
 mod chains;
 pub(crate) mod connect;
+pub(crate) mod lookups;
 pub(crate) mod pem;
 pub(crate) mod resolve;
 pub(crate) mod tls;
