@@ -1,10 +1,19 @@
 //! The configuration file: targets, and the modules that say how they are asked.
 
+mod dialect;
+mod error;
+mod modules;
+mod section;
+mod values;
+mod yaml;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use error::{FileError, Position};
+pub use modules::{ModuleEntry, ModuleFile, load_module};
+
 use crate::dial::tls::Roots;
-use crate::module::file::{FileError, ModuleEntry};
 use crate::shard::Shard;
 use crate::target::Target;
 

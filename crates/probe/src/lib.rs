@@ -40,14 +40,13 @@ mod target;
 mod wire;
 
 pub use client::Client;
-pub use config::{Config, ConfigDefaults, Loaded};
+pub use config::{Config, ConfigDefaults, FileError, Loaded, ModuleEntry, ModuleFile, Position, load_module};
 pub use dial::pem::{Source, TlsFileError};
 pub use dial::resolve::{Override, OverrideError};
 pub use dial::tls::Roots;
 pub use engine::{Applied, Engine, EngineConfig};
 pub use journal::{State, Watched};
 pub use json::{rfc3339, to_json};
-pub use module::file::{FileError, ModuleEntry, ModuleFile, Position, load_module};
 pub use module::{
     Authorization, BasicAuth, Compression, HeaderMatch, IpProtocol, Module, Pem, RedirectPolicy, Secret, SecretError,
     StatusCodes, TlsConfig, TlsVersion,

@@ -1,25 +1,19 @@
 //! Modules out of a file in blackbox_exporter's format.
 
 mod answer;
-mod dialect;
-mod error;
 mod http;
 mod request;
 mod secrets;
-mod section;
 mod tls;
-mod values;
-mod yaml;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-pub use error::{FileError, Position};
-
-use self::section::{Problem, Section, entries, nearest, shown};
-use self::values::Expressions;
-use self::yaml::{Key, Node, Value};
+use super::section::{Problem, Section, entries, nearest, shown};
+use super::values::{self, Expressions};
+use super::yaml::{self, Key, Node, Value};
+use super::{FileError, Position};
 use crate::module::Module;
 
 /// Bytes of a file. A module has some hundred.
