@@ -3,6 +3,7 @@
 //!
 //! - A [`Module`] says how to ask and what to expect; [`load_module`] reads one in blackbox_exporter's format. A [`Client`] is a
 //!   module made ready.
+//! - [`Config`] is a configuration file: targets and their modules.
 //! - [`run()`] asks once and returns a [`RunReport`]; it records nothing.
 //! - [`Engine`] asks each [`Target`] on a fixed grid, on a thread of its own, and journals every report.
 //!
@@ -53,6 +54,6 @@ pub use module::{
 };
 pub use report::{Body, Certificate, Failure, Hop, Phases, RunReport, Tls};
 pub use run::{Env, run, run_with};
-pub use shard::Shard;
+pub use shard::{Shard, ShardError};
 pub use target::{Detail, Spec, Target, UrlError, parse_url};
 pub use url::Url;
