@@ -69,7 +69,7 @@ const FILES: &[Case<'_>] = &[
 #[test]
 fn s30_files_that_are_wrong_are_refused() {
     // A place that ends with a colon is any column of the line: what is empty stands where the parser says.
-    let (exact, lines): (Vec<Case<'_>>, Vec<Case<'_>>) = FILES.iter().partition(|case| !case.1.ends_with(':'));
+    let (exact, lines): (Vec<Case<'_>>, Vec<Case<'_>>) = FILES.iter().copied().partition(|case| !case.1.ends_with(':'));
     assert_eq!(unexpected(&exact, str::to_owned), [""; 0]);
     for (content, _, what, _) in lines {
         assert!(refused(content).message().contains(what), "{content}");
@@ -128,8 +128,7 @@ const TARGETS: &[Case<'_>] = &[
 fn targets_that_are_wrong_are_refused() {
     let content = |options: &str| format!("targets: [{{url: 'http://127.0.0.1:1', {options}}}]");
     assert_eq!(content("").find("url").map(|at| at + 1), Some(12));
-    let shifted: Vec<_> = TARGETS.to_vec();
-    assert_eq!(unexpected(&shifted, content), [""; 0]);
+    assert_eq!(unexpected(TARGETS, content), [""; 0]);
 }
 
 #[test]
@@ -197,7 +196,7 @@ fn a_module_that_cannot_be_used_is_told_where_it_is_used() {
     // Where none is named, it is the target that is wrong.
     let error = refused(format!("{modules}targets:\n- {{url: http://a}}\n"));
     assert_eq!(place(&error), "5:3", "{error}");
-    assert!(error.message().contains("config.yml:3:34: module http_2xx: enable_http3"), "{error}");
+    assert!(error.message().contains("config.yml:3:35: module http_2xx: enable_http3"), "{error}");
 }
 
 #[test]
