@@ -61,7 +61,12 @@ fn line(text: &mut String, target: &Target) -> fmt::Result {
     let url = &target.spec.url;
     // Keys stand in queries.
     let hidden = if url.query().is_some() { "?…" } else { "" };
-    write!(text, "target {}: {}{hidden}", target.name.escape_debug(), url.as_str().split(['?', '#']).next().unwrap_or_default())?;
+    write!(
+        text,
+        "target {}: {}{hidden}",
+        target.name.escape_debug(),
+        url.as_str().split(['?', '#']).next().unwrap_or_default()
+    )?;
     let (interval, timeout) = (format_duration(target.interval), format_duration(target.spec.timeout));
     write!(text, " every {interval}, timeout {timeout}, module {}", target.module.escape_debug())?;
     if let Some(slow) = target.slow_after {
@@ -91,6 +96,12 @@ fn grouped(number: usize) -> String {
 
 /// Three digits that count.
 fn fraction(number: f64) -> String {
-    let decimals = if number >= 100.0 { 0 } else if number >= 1.0 { 1 } else { 4 };
+    let decimals = if number >= 100.0 {
+        0
+    } else if number >= 1.0 {
+        1
+    } else {
+        4
+    };
     format!("{number:.decimals$}")
 }

@@ -57,7 +57,8 @@ fn without_a_file_it_says_what_the_flags_say() {
 /// The series and bytes that it tells are those of a scrape.
 #[test]
 fn many_are_counted_and_not_listed() {
-    let targets: Vec<String> = (0..1_500).map(|n| format!("- {{name: t{n}, url: 'http://127.0.0.1:1/{n}'}}\n")).collect();
+    let targets: Vec<String> =
+        (0..1_500).map(|n| format!("- {{name: t{n}, url: 'http://127.0.0.1:1/{n}'}}\n")).collect();
     let file = kit::file("check-many.yml", format!("targets:\n{}", targets.concat()));
     let text = check(&["--config.file", file.to_str().unwrap(), "--probe.interval", "1s"]);
     let lines: Vec<&str> = text.lines().collect();

@@ -33,7 +33,8 @@ fn all_targets_of_a_file_are_asked_as_it_says() {
         ),
     );
     let exporter = exporter(&file, &["--probe.interval", "250ms"]);
-    exporter.page_that("/3-shake-status", |page| page.starts_with("Last 3-shake.com access status: 200\nslow is slow: "));
+    exporter
+        .page_that("/3-shake-status", |page| page.starts_with("Last 3-shake.com access status: 200\nslow is slow: "));
     let strict = peer.url("/strict");
     let up = format!("external_access_up{{target=\"{strict}\",team=\"a\\\"b\"}} 0\n");
     let page = exporter.page_that("/metrics", |page| {
@@ -48,7 +49,8 @@ fn all_targets_of_a_file_are_asked_as_it_says() {
     ] {
         assert!(page.contains(series), "{series}{page}");
     }
-    let phases = |target: &str| page.contains(&format!("external_access_phase_duration_seconds_sum{{target=\"{target}\""));
+    let phases =
+        |target: &str| page.contains(&format!("external_access_phase_duration_seconds_sum{{target=\"{target}\""));
     assert!(phases("slow") && phases(&strict) && !phases("totals"), "{page}");
     exporter.logged(&format!("{strict} is down: status"));
 }

@@ -85,14 +85,17 @@ fn a_reload_under_load_loses_no_run_and_no_count() {
     };
     let first = version(&mut kept.iter(), "", 0..10);
     let versions = [
-        (version(&mut kept.iter().rev(), ", slow_after: 50ms, metrics: totals", 5..15), "50 targets: 5 new, 45 kept, 5 gone\n"),
+        (
+            version(&mut kept.iter().rev(), ", slow_after: 50ms, metrics: totals", 5..15),
+            "50 targets: 5 new, 45 kept, 5 gone\n",
+        ),
         (first.clone() + "  intervall: 1m\n", ""),
         (version(&mut kept.iter(), ", timeout: 99ms", 5..15), "50 targets: 0 new, 50 kept, 0 gone\n"),
         (first.replace("- {name: kept7,", "- {name: kept8,"), ""),
         (first.clone(), "50 targets: 5 new, 45 kept, 5 gone\n"),
     ];
     let file = File::new("ledger.yml", &first);
-    let exporter = exporter(&file.0, &["--log.level", "error"]);
+    let exporter = exporter(&file.0, &[]);
     let (start, mut before, mut reloads) = (Instant::now(), runs(&exporter), 0);
     while start.elapsed() < Duration::from_secs(5) {
         for (version, answer) in &versions {
@@ -131,7 +134,8 @@ fn s34_after_a_pause_there_is_no_burst_and_what_was_missed_is_counted() {
     exporter.wait_until("all are asked", || seen(3));
     exporter.signal(Signal::STOP);
     std::thread::sleep(PAUSE);
-    let (before, continued) = (targets.iter().map(|(name, _)| asked.at(name).len()).collect::<Vec<_>>(), SystemTime::now());
+    let (before, continued) =
+        (targets.iter().map(|(name, _)| asked.at(name).len()).collect::<Vec<_>>(), SystemTime::now());
     exporter.signal(Signal::CONT);
     exporter.wait_until("all are asked again", || {
         targets.iter().zip(&before).all(|((name, _), before)| asked.at(name).len() >= before + 5)

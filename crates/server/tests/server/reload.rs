@@ -204,4 +204,3 @@ fn after_a_signal_to_stop_nothing_is_reloaded() {
     assert_eq!(exporter.wait().code(), Some(0), "{}", exporter.log());
     assert!(!exporter.log().contains(" 1 new, "), "{}", exporter.log());
 }
-
