@@ -74,9 +74,8 @@ impl Config {
 }
 
 fn read(path: &Path, defaults: &ConfigDefaults, files: &mut Files) -> Result<Config, FileError> {
-    let text = files.text(path)?;
     let wrong = |problem| located(path, problem);
-    let root = yaml::read(&text, "write targets: and a target below it").map_err(wrong)?;
+    let root = yaml::read(&files.text(path)?, "write targets: and a target below it").map_err(wrong)?;
     let file = Section::new("the file", &root, &KNOWN).map_err(wrong)?;
     let modules = file.get("modules").map_or(Ok(Vec::new()), |node| modules::read(path, node)).map_err(wrong)?;
     let mut targets = Targets::new(defaults, Clients::new(&defaults.roots, &modules), files);

@@ -1,6 +1,7 @@
 //! What one run found.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use awc::http::Version;
@@ -71,8 +72,8 @@ pub struct Tls {
     pub version: Option<&'static str>,
     /// The cipher suite by its IANA name, `TLS_AES_256_GCM_SHA384` for one; `None` when the handshake did not end.
     pub cipher: Option<&'static str>,
-    /// The certificates as presented, the leaf first. Empty when none came.
-    pub chain: Vec<Certificate>,
+    /// The certificates as presented, the leaf first. Empty when none came. Runs that see the same ones share them.
+    pub chain: Arc<[Certificate]>,
     /// Why the chain is not trusted; `None` when it is. A run goes on all the same where its module skips the verification.
     pub rejected: Option<String>,
 }

@@ -1,7 +1,6 @@
 //! One run: hop after hop under one deadline, to a report. It records nothing, so it serves whoever asks.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use metrics_core::{Outcome, Phase, Reason, TlsOutcome};
@@ -12,7 +11,8 @@ use crate::body::BodyReader;
 use crate::check;
 use crate::client::Client;
 use crate::dial::connect::{Route, connect};
-use crate::dial::resolve::{GivenUp, Override, resolve};
+use crate::dial::lookups::Lookups;
+use crate::dial::resolve::{Override, resolve};
 use crate::failure::Failed;
 use crate::http::{self, Answer};
 use crate::report::{Failure, Hop, Phases, RunReport, Tls};
@@ -27,7 +27,7 @@ const MAX_REDIRECTS: u32 = 10;
 #[derive(Debug, Clone, Default)]
 pub struct Env {
     pub(crate) overrides: Vec<Override>,
-    pub(crate) given_up: Arc<GivenUp>,
+    pub(crate) lookups: Lookups,
 }
 
 impl Env {

@@ -24,7 +24,7 @@ const MOST: u32 = 1000;
 /// ```
 /// let shard: probe::Shard = "2/3".parse()?;
 /// assert_eq!(shard.to_string(), "2/3");
-/// assert_eq!(["a", "b", "c", "d"].map(|name| shard.has(name)), [false, false, false, false]);
+/// assert_eq!(["a", "b", "c", "d"].map(|name| shard.has(name)), [true, false, true, false]);
 /// # Ok::<(), probe::ShardError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

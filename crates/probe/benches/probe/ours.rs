@@ -57,7 +57,7 @@ fn check(case: &Case, report: &RunReport) {
     for phase in Phase::ALL {
         assert_eq!(outcome.phases[*phase as usize].is_some(), is_tls || *phase != Phase::Tls, "{phase}: {report:?}");
     }
-    let chain = hop.tls.iter().flat_map(|tls| &tls.chain).count();
+    let chain = hop.tls.iter().flat_map(|tls| tls.chain.iter()).count();
     assert_eq!((outcome.tls.is_some(), chain), (is_tls, if is_tls { 2 } else { 0 }), "{report:?}");
     assert!(outcome.tls.is_none_or(|tls| tls.version == Some("TLS 1.3") && tls.not_after.is_some()), "{report:?}");
 }

@@ -249,7 +249,7 @@ mod tests {
             phases: Phases::default(),
             tried: vec![("[::1]:443".parse().unwrap(), "no answer in time".to_owned())],
             address: Some("127.0.0.1:443".parse().unwrap()),
-            tls: Some(Tls { chain, ..Tls::default() }),
+            tls: Some(Tls { chain: chain.into(), ..Tls::default() }),
             version: None,
             status: None,
             body: None,

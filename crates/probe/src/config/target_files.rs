@@ -47,16 +47,18 @@ pub(super) fn read(path: &Path, file: &Section<'_>, targets: &mut Targets<'_>) -
                 None => wrong(format!("target file {error}")),
                 Some(_) => error,
             })?;
-            list(&path, &text, targets)?;
+            list(&path, text, targets)?;
         }
     }
     Ok(())
 }
 
 /// A list of targets, or a map with nothing but that.
-fn list(path: &Path, text: &str, targets: &mut Targets<'_>) -> Result<(), FileError> {
+fn list(path: &Path, text: String, targets: &mut Targets<'_>) -> Result<(), FileError> {
     let wrong = |problem| located(path, problem);
-    let root = yaml::read(text, "write a list of targets, or [] for none").map_err(wrong)?;
+    let root = yaml::read(&text, "write a list of targets, or [] for none").map_err(wrong)?;
+    // What is made of it takes its place.
+    drop(text);
     if let Value::Map(_) = root.value {
         let file = Section::new("a file of targets", &root, &["targets"]).map_err(wrong)?;
         file.get("targets").map_or(Ok(()), |node| targets.read(path, node))

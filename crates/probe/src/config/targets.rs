@@ -104,11 +104,10 @@ impl<'c> Targets<'c> {
 
     /// The name, which no other target has: where none is given, the URL as it is written.
     fn name(&mut self, path: &Rc<str>, target: &Section<'_>, url: (Position, &str)) -> Result<String, Problem> {
-        let (at, name) = match target.get("name") {
-            Some(node) => (node.at, text("name", node)?),
-            None => url,
+        let (what, at, name) = match target.get("name") {
+            Some(node) => ("name", node.at, text("name", node)?),
+            None => ("the URL, which is the name where none is given", url.0, url.1),
         };
-        let what = if target.get("name").is_some() { "name" } else { "the URL, which is the name where none is given" };
         if name.trim().is_empty() {
             return Err(Problem::new(
                 at,

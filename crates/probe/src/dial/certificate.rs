@@ -69,7 +69,10 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
         GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
         _ => None,
     });
-    names.collect()
+    let mut names: Vec<_> = names.collect();
+    // It is kept for long (chains.rs).
+    names.shrink_to_fit();
+    names
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {

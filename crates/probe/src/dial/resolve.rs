@@ -1,16 +1,11 @@
 //! From a host to addresses.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
-use futures::FutureExt;
-use futures::future::{BoxFuture, Shared};
 use metrics_core::Reason;
-use tokio::task::{AbortHandle, JoinError};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use url::Host;
 
 use crate::failure::Failed;
@@ -30,61 +25,20 @@ pub(crate) async fn resolve(
     let name = match host {
         Host::Ipv4(ip) => return Ok(vec![(*ip, port).into()]),
         Host::Ipv6(ip) => return Ok(vec![(*ip, port).into()]),
-        Host::Domain(name) => (*name).to_owned(),
+        Host::Domain(name) => name,
     };
-    let lookup = env.given_up.still_going(&name).unwrap_or_else(|| Lookup::start(name.clone()));
-    match timeout_at(deadline, lookup.found.clone()).await {
-        Err(_) => {
-            env.given_up.add(&name, lookup);
-            Err(Failed::new(Reason::DnsTimeout, format!("no answer for {name} in time")))
-        }
-        Ok(Err(failed)) => Err(failed),
-        Ok(Ok(ips)) if ips.is_empty() => Err(Failed::new(Reason::DnsNotFound, format!("{name} has no address"))),
-        Ok(Ok(ips)) => Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()),
+    match env.lookups.find(name, deadline).await? {
+        ips if ips.is_empty() => Err(Failed::new(Reason::DnsNotFound, format!("{name} has no address"))),
+        ips => Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()),
     }
 }
 
-/// A look-up of a name, on a thread of its own. It cannot be cancelled: it goes on when its run has given up on it.
-#[derive(Debug, Clone)]
-struct Lookup {
-    thread: AbortHandle,
-    found: Shared<BoxFuture<'static, Result<Vec<IpAddr>, Failed>>>,
+/// Asks the system, which may take its time.
+pub(super) fn look_up(name: &str) -> Result<Vec<IpAddr>, Failed> {
+    addresses(name).map_err(|error| Failed::new(reason(&error), format!("{name}: {}", std::io::Error::from(error))))
 }
 
-impl Lookup {
-    fn start(name: String) -> Self {
-        let thread = actix_rt::task::spawn_blocking(move || {
-            lookup(&name)
-                .map_err(|error| Failed::new(reason(&error), format!("{name}: {}", std::io::Error::from(error))))
-        });
-        let internal = |error: JoinError| Err(Failed::new(Reason::Internal, error.to_string()));
-        let handle = thread.abort_handle();
-        Self { thread: handle, found: thread.map(move |found| found.unwrap_or_else(internal)).boxed().shared() }
-    }
-}
-
-/// Look-ups that runs have given up on. The next run for such a name waits for it too, rather than to start another one
-/// beside it: while a resolver is silent, there is one thread for each name and not one for each run.
-#[derive(Debug, Default)]
-pub(crate) struct GivenUp(Mutex<BTreeMap<String, Lookup>>);
-
-impl GivenUp {
-    fn still_going(&self, name: &str) -> Option<Lookup> {
-        self.lookups().get(name).filter(|lookup| !lookup.thread.is_finished()).cloned()
-    }
-
-    fn add(&self, name: &str, lookup: Lookup) {
-        let mut lookups = self.lookups();
-        lookups.retain(|_, lookup| !lookup.thread.is_finished());
-        lookups.insert(name.to_owned(), lookup);
-    }
-
-    fn lookups(&self) -> MutexGuard<'_, BTreeMap<String, Lookup>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn lookup(name: &str) -> Result<Vec<IpAddr>, LookupError> {
+fn addresses(name: &str) -> Result<Vec<IpAddr>, LookupError> {
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
     let found = getaddrinfo(Some(name), None, Some(hints))?;
     Ok(found.filter_map(Result::ok).map(|info| info.sockaddr.ip()).collect())

@@ -1,12 +1,13 @@
 //! From a TCP connection to a TLS session: which certificates it trusts, and what it saw of them.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use actix_rt::net::TcpStream;
 use metrics_core::Reason;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, ProtocolVersion, SignatureScheme};
@@ -15,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
-use super::certificate::certificate;
+use super::chains::{Chains, Judged};
 use super::pem::{TlsFileError, certificates, key_source, source, store, system_roots};
 use crate::failure::{self, Failed};
 use crate::module::{Module, Pem, TlsVersion};
@@ -37,7 +38,7 @@ pub enum Roots {
 pub(crate) struct TlsClient {
     /// Each handshake is a full one: a resumed session would show no certificate.
     config: ClientConfig,
-    verifier: Arc<WebPkiServerVerifier>,
+    chains: Arc<Chains>,
     insecure_skip_verify: bool,
 }
 
@@ -63,7 +64,7 @@ impl TlsClient {
             return Err(TlsFileError::NoVersion);
         }
         // The provider is named, so that another crate's choice of a process-wide default is no concern.
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(provider());
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(authorities), provider.clone());
         let verifier = verifier.build().map_err(TlsFileError::Roots)?;
         let builder = ClientConfig::builder_with_provider(provider)
@@ -85,7 +86,8 @@ impl TlsClient {
         config.resumption = Resumption::disabled();
         config.alpn_protocols = if module.enable_http2 { vec![b"h2".to_vec()] } else { Vec::new() };
         config.alpn_protocols.push(b"http/1.1".to_vec());
-        Ok(Self { config, verifier, insecure_skip_verify: tls.insecure_skip_verify })
+        let chains = Arc::new(Chains::new(verifier));
+        Ok(Self { config, chains, insecure_skip_verify: tls.insecure_skip_verify })
     }
 
     /// Shakes hands as a client that means `host`, or `name` where there is one. What is seen goes into `seen`, however it
@@ -100,15 +102,17 @@ impl TlsClient {
         seen: &mut Tls,
     ) -> Result<TlsStream<TcpStream>, Failed> {
         let name = server_name(host, name)?;
-        let witness = Arc::new(Witness { verifier: self.verifier.clone(), testimony: Mutex::default() });
+        let witness = Arc::new(Witness { chains: self.chains.clone(), testimony: OnceLock::new() });
         let mut config = self.config.clone();
         config.dangerous().set_certificate_verifier(witness.clone());
         let ended = timeout_at(deadline, TlsConnector::from(Arc::new(config)).connect(name, stream)).await;
-        let testimony = std::mem::take(&mut *witness.testimony());
-        seen.chain = testimony.chain.iter().filter_map(certificate).collect();
-        let rejected = testimony.verdict.and_then(Result::err);
-        seen.rejected = rejected.as_ref().map(ToString::to_string);
-        let stream = match (ended, &rejected) {
+        let mut rejected = None;
+        if let Some(Judged { certificates, verdict }) = witness.testimony.get() {
+            seen.chain = certificates.clone();
+            rejected = verdict.as_ref().err();
+        }
+        seen.rejected = rejected.map(ToString::to_string);
+        let stream = match (ended, rejected) {
             (Err(_), _) => return Err(Failed::new(Reason::TlsTimeout, "the handshake did not end in time")),
             // Whatever ended it afterwards: this is what is wrong.
             (Ok(Err(_)), Some(error)) if !self.insecure_skip_verify => return Err(failure::certificate(error)),
@@ -119,10 +123,18 @@ impl TlsClient {
         seen.version = connection.protocol_version().map(version);
         seen.cipher = connection.negotiated_cipher_suite().and_then(|suite| cipher(suite.suite()));
         match rejected {
-            Some(error) if !self.insecure_skip_verify => Err(failure::certificate(&error)),
+            Some(error) if !self.insecure_skip_verify => Err(failure::certificate(error)),
             _ => Ok(stream),
         }
     }
+}
+
+/// ring's, with AES-128 before AES-256, as browsers have it: it is good for longer than any certificate, and takes less time.
+fn provider() -> CryptoProvider {
+    let mut provider = rustls::crypto::ring::default_provider();
+    let is_128 = |suite: CipherSuite| suite.as_str().is_some_and(|name| name.contains("AES_128"));
+    provider.cipher_suites.sort_by_key(|suite| !is_128(suite.suite()));
+    provider
 }
 
 fn server_name(host: &Host<&str>, name: Option<&str>) -> Result<ServerName<'static>, Failed> {
@@ -160,28 +172,18 @@ fn cipher(suite: CipherSuite) -> Option<&'static str> {
 /// chain is worth. Who uses it must look at the verdict before anything is sent.
 #[derive(Debug)]
 struct Witness {
-    verifier: Arc<WebPkiServerVerifier>,
-    testimony: Mutex<Testimony>,
-}
-
-#[derive(Debug, Default)]
-struct Testimony {
-    chain: Vec<CertificateDer<'static>>,
-    verdict: Option<Result<(), rustls::Error>>,
+    chains: Arc<Chains>,
+    testimony: OnceLock<Judged>,
 }
 
 impl Witness {
-    fn testimony(&self) -> MutexGuard<'_, Testimony> {
-        self.testimony.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// That the peer has the certificate's key matters only where the certificate does.
     fn signature(
         &self,
         verified: Result<HandshakeSignatureValid, rustls::Error>,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        match self.testimony().verdict {
-            Some(Err(_)) => Ok(HandshakeSignatureValid::assertion()),
+        match self.testimony.get() {
+            Some(Judged { verdict: Err(_), .. }) => Ok(HandshakeSignatureValid::assertion()),
             _ => verified,
         }
     }
@@ -196,9 +198,7 @@ impl ServerCertVerifier for Witness {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verdict = self.verifier.verify_server_cert(leaf, others, name, ocsp, now);
-        let chain = std::iter::once(leaf).chain(others).map(|certificate| certificate.clone().into_owned()).collect();
-        *self.testimony() = Testimony { chain, verdict: Some(verdict.map(|_| ())) };
+        self.testimony.get_or_init(|| self.chains.judge(leaf, others, name, ocsp, now));
         Ok(ServerCertVerified::assertion())
     }
 
@@ -208,7 +208,7 @@ impl ServerCertVerifier for Witness {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.signature(self.verifier.verify_tls12_signature(message, certificate, signed))
+        self.signature(self.chains.verifier().verify_tls12_signature(message, certificate, signed))
     }
 
     fn verify_tls13_signature(
@@ -217,10 +217,10 @@ impl ServerCertVerifier for Witness {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.signature(self.verifier.verify_tls13_signature(message, certificate, signed))
+        self.signature(self.chains.verifier().verify_tls13_signature(message, certificate, signed))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
+        self.chains.verifier().supported_verify_schemes()
     }
 }

@@ -8,6 +8,7 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 /// What is wrong with a certificate.
@@ -133,12 +134,16 @@ impl Tls<'_> {
                 let pem = authority.pem.as_bytes();
                 let found = rustls::pki_types::pem::PemObject::from_pem_slice(pem).unwrap();
                 roots.add(found).unwrap();
+                let provider = provider.clone();
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
                 builder.with_client_cert_verifier(verifier)
             }
         };
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(identity.key.serialize_der()));
-        let mut config = builder.with_single_cert(identity.chain.clone(), key).unwrap();
+        let key = provider.key_provider.load_private_key(key).unwrap();
+        // Unlike `with_single_cert` it does not ask whether the key is the certificate's.
+        let shown = SingleCertAndKey::from(CertifiedKey::new(identity.chain.clone(), key));
+        let mut config = builder.with_cert_resolver(Arc::new(shown));
         config.alpn_protocols = self.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         Arc::new(config)
     }

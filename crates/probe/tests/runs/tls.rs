@@ -108,7 +108,9 @@ async fn versions_and_ciphers() {
             let metrics = report.outcome.tls.as_ref().unwrap();
             assert_eq!((seen(&report).version, metrics.version), (Some(version), Some(version)));
             assert_eq!(seen(&report).cipher, metrics.cipher);
-            assert!(metrics.cipher.is_some_and(|cipher| cipher.starts_with("TLS_")), "{report:?}");
+            // The peer takes what is offered first.
+            let cipher = metrics.cipher.unwrap_or_default();
+            assert!(cipher.starts_with("TLS_") && cipher.ends_with("AES_128_GCM_SHA256"), "{report:?}");
             assert_eq!(seen(&report).rejected.is_some(), reason.is_some());
         }
     }
@@ -449,16 +451,73 @@ async fn garbage_after_the_handshake() {
 async fn each_run_is_a_full_handshake() {
     let authority = Authority::new();
     let peer = Peer::tls(authority.server("good.test", &Flaw::None), |_| ok());
-    let module = module(|module| module.tls_config.ca = Some(Pem::Text(authority.pem().to_owned())));
-    let client = std::sync::Arc::new(Client::new(module, &Roots::BuiltIn).unwrap());
-    let env = probe::Env::new(vec![format!("good.test:443:{}", peer.address).parse().unwrap()]);
+    let ask = asks_again(&authority, &peer);
     for _ in 0..3 {
-        let url = probe::parse_url("https://good.test").unwrap();
-        let spec = probe::Spec { url, timeout: 10 * crate::SECOND, client: client.clone() };
-        let report = probe::run(&spec, &env).await;
+        let report = ask().await;
         assert_eq!((failed(&report), seen(&report).chain.len()), (UP, 1), "{report:?}");
     }
     assert_eq!(peer.connections(), 3);
+}
+
+/// What was found of a chain is kept from run to run, but not that the peer is who the chain says.
+#[actix_rt::test]
+async fn a_known_chain_in_the_hands_of_another() {
+    let authority = Authority::new();
+    let identity = authority.signs(&["good.test"], &Flaw::None);
+    let mut thief = authority.signs(&["good.test"], &Flaw::None);
+    thief.chain = identity.chain.clone();
+    for only in [&TLS12, &TLS13] {
+        let tls = Tls { only: Some(only), ..Tls::default() };
+        let peer = Peer::tls(tls.server(&identity), |_| ok());
+        let ask = asks_again(&authority, &peer);
+        for _ in 0..2 {
+            let report = ask().await;
+            assert_eq!(failed(&report), UP, "{only:?}: {report:?}");
+        }
+        let (answered, known) = (peer.received(), ask().await.hops[0].tls.clone().unwrap().chain);
+        peer.shows(tls.server(&thief));
+        let report = ask().await;
+        assert_eq!(failed(&report), (Some(Reason::TlsHandshake), Some(Phase::Tls), None), "{only:?}: {report:?}");
+        assert_eq!(seen(&report).chain, known, "{only:?}: it is seen all the same");
+        assert_eq!((peer.received().len(), seen(&report).rejected.clone()), (answered.len() / 2 * 3, None), "{only:?}");
+        peer.shows(tls.server(&identity));
+        let report = ask().await;
+        assert_eq!(failed(&report), UP, "{only:?}: {report:?}");
+    }
+}
+
+/// A certificate that is renewed, or spoiled, is so from the next run on.
+#[actix_rt::test]
+async fn certificates_that_change_from_run_to_run() {
+    let authority = Authority::new();
+    let peer = Peer::tls(authority.server("good.test", &Flaw::None), |_| ok());
+    let ask = asks_again(&authority, &peer);
+    for (config, reason) in [
+        (authority.server("good.test", &Flaw::None), None),
+        (authority.server("good.test", &Flaw::Expired), Some(Reason::TlsExpired)),
+        (authority.server("other.test", &Flaw::None), Some(Reason::TlsWrongName)),
+        (Identity::self_signed("good.test").server(), Some(Reason::TlsUntrusted)),
+        (authority.server("good.test", &Flaw::None), None),
+    ] {
+        peer.shows(config);
+        let reports = [ask().await, ask().await];
+        for report in &reports {
+            assert_eq!(failed(report).0, reason, "{report:?}");
+            assert_eq!(seen(report).rejected.is_some(), reason.is_some(), "{report:?}");
+        }
+        assert_eq!(seen(&reports[0]), seen(&reports[1]));
+    }
+}
+
+/// Runs for `good.test` by one client, as the engine has it.
+fn asks_again(authority: &Authority, peer: &Peer) -> impl AsyncFn() -> RunReport + use<> {
+    let module = module(|module| module.tls_config.ca = Some(Pem::Text(authority.pem().to_owned())));
+    let client = std::sync::Arc::new(Client::new(module, &Roots::BuiltIn).unwrap());
+    let env = probe::Env::new(vec![format!("good.test:443:{}", peer.address).parse().unwrap()]);
+    async move || {
+        let url = probe::parse_url("https://good.test").unwrap();
+        probe::run(&probe::Spec { url, timeout: 10 * crate::SECOND, client: client.clone() }, &env).await
+    }
 }
 
 /// DNS has such names, TLS has not.

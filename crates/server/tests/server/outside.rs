@@ -125,7 +125,7 @@ fn what_tls_showed_is_of_the_last_run_also_of_one_that_rejected_it() {
     let of_tls = |not_after: &str| {
         vec![
             format!(r#"external_access_tls_chain_not_after_timestamp_seconds{{target="https://3-shake.com"}} {not_after}"#),
-            r#"external_access_tls_info{target="https://3-shake.com",version="TLS 1.3",cipher="TLS_AES_256_GCM_SHA384"} 1"#
+            r#"external_access_tls_info{target="https://3-shake.com",version="TLS 1.3",cipher="TLS_AES_128_GCM_SHA256"} 1"#
                 .to_owned(),
             format!(r#"external_access_tls_not_after_timestamp_seconds{{target="https://3-shake.com"}} {not_after}"#),
         ]
