@@ -95,7 +95,7 @@ fn a_reload_under_load_loses_no_run_and_no_count() {
         (first.clone(), "50 targets: 5 new, 45 kept, 5 gone\n"),
     ];
     let file = File::new("ledger.yml", &first);
-    let exporter = exporter(&file.0, &["--log.level", "error"]);
+    let exporter = exporter(&file.0, &[]);
     let (start, mut before, mut reloads) = (Instant::now(), runs(&exporter), 0);
     while start.elapsed() < Duration::from_secs(5) {
         for (version, answer) in &versions {
