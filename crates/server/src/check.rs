@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use humantime::format_duration;
 use metrics_core::ExternalMetrics;
-use probe::{Config, Detail, Target};
+use probe::{Config, Detail, Shard, Target};
 
 use crate::configuration::Configuration;
 use crate::exit::Exit;
@@ -18,12 +18,12 @@ const MEMORY: usize = 6 * 1024;
 /// Reads the configuration and prints what it says. Nobody is asked.
 pub(crate) fn check(configuration: &Configuration) -> Result<(), Exit> {
     let config = configuration.load().config.map_err(|refused| Exit::Usage(refused.to_string()))?;
-    let text = text(&config).map_err(|error| Exit::Usage(error.to_string()))?;
+    let text = text(&config, configuration.shard()).map_err(|error| Exit::Usage(error.to_string()))?;
     // Not print!, which panics when nobody reads it.
     std::io::stdout().write_all(text.as_bytes()).map_err(|error| Exit::Failed(error.into()))
 }
 
-fn text(config: &Config) -> Result<String, metrics_core::TargetError> {
+fn text(config: &Config, shard: Option<Shard>) -> Result<String, metrics_core::TargetError> {
     let metrics: Vec<_> = config.targets.iter().map(Target::metrics_config).collect();
     let cost = ExternalMetrics::cost(&metrics)?;
     let mut text = String::new();
@@ -31,7 +31,8 @@ fn text(config: &Config) -> Result<String, metrics_core::TargetError> {
     let _ = list(&mut text, config);
     let targets = config.targets.len();
     let runs: f64 = config.targets.iter().map(|target| target.interval.as_secs_f64().recip()).sum();
-    let _ = writeln!(text, "targets: {} of {}", grouped(targets), grouped(config.all_targets));
+    let shard = shard.map(|shard| format!(", shard {shard}")).unwrap_or_default();
+    let _ = writeln!(text, "targets: {} of {}{shard}", grouped(targets), grouped(config.all_targets));
     let _ = writeln!(text, "runs: {} a second", fraction(runs));
     let (series, bytes) = (grouped(cost.series), grouped(cost.bytes));
     let _ = writeln!(text, "a scrape: {series} series of targets, {bytes} bytes");

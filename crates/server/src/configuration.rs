@@ -95,6 +95,11 @@ impl Configuration {
         self.file.as_ref()
     }
 
+    /// The share that is asked, where one is given.
+    pub(crate) fn shard(&self) -> Option<Shard> {
+        self.shard
+    }
+
     /// What no flag can know by itself.
     pub(crate) fn check(&self, given: &ArgMatches) -> Result<(), String> {
         if self.ca_file.is_some() && self.system_roots {
