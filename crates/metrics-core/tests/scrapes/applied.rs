@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use metrics_core::prometheus::Registry;
 use metrics_core::{
-    ExternalConfig, ExternalMetrics, MetricsHandler, MissCause, Outcome, Phase, Reason, TargetConfig, TargetError,
+    ExternalConfig, ExternalMetrics, MetricsHandler, MissCause, Outcome, Phase, Reason, Target, TargetConfig,
+    TargetError,
 };
 
 use crate::ask::{FORMATS, TEXT, scrape};
@@ -39,6 +40,13 @@ fn ok() -> Outcome {
     outcome(Duration::from_millis(30))
 }
 
+/// A run of each.
+fn record(targets: &[Arc<Target>]) {
+    for target in targets {
+        target.record(&ok());
+    }
+}
+
 async fn text(handler: &MetricsHandler) -> Exposed {
     scrape(handler, TEXT, "").await.exposed()
 }
@@ -53,7 +61,7 @@ fn names(exposed: &Exposed) -> BTreeSet<String> {
 async fn who_keeps_its_name_keeps_its_counts() {
     let (external, handler) = setup();
     let before = external.apply(&["a", "b", "c"].map(config)).unwrap();
-    before.iter().for_each(|target| target.record(&ok()));
+    record(&before);
     before[1].missed(MissCause::Late, 3);
     let changed =
         TargetConfig { interval: 2 * MINUTE, slow_after: Some(MINUTE / 4), ..labelled("b", &[("team", "x")]) };
@@ -83,7 +91,7 @@ async fn who_keeps_its_name_keeps_its_counts() {
 async fn what_is_refused_changes_nothing() {
     let (external, handler) = setup();
     let before = external.apply(&[labelled("a", &[("team", "x")]), labelled("b", &[("team", "y")])]).unwrap();
-    before.iter().for_each(|target| target.record(&ok()));
+    record(&before);
     let exposed = text(&handler).await.at_rest();
     for refused in [
         vec![config("c"), config("d"), config("c")],
@@ -113,7 +121,7 @@ async fn another_primary_starts_its_two_metrics_anew() {
     };
     primary(None, 0.0, 0.0).await;
     let [a, b] = external.apply(&["a", "b"].map(config)).unwrap().try_into().ok().unwrap();
-    [&a, &b].iter().for_each(|target| target.record(&ok()));
+    record(&[a.clone(), b.clone()]);
     primary(Some("a"), 1.0, 200.0).await;
     external.apply(&["a", "c", "b"].map(config)).unwrap();
     primary(Some("a"), 1.0, 200.0).await;
@@ -139,7 +147,7 @@ async fn labels_stand_on_all_series_of_a_target_in_every_format() {
     let (external, handler) = setup_in(&registry);
     let targets = [labelled("a", &[("team", "x"), ("env", ODD)]), labelled("b", &[("env", ""), ("team", "y")])];
     let targets = targets.map(|target| TargetConfig { slow_after: Some(MINUTE), ..target });
-    external.apply(&targets).unwrap().iter().for_each(|target| target.record(&ok()));
+    record(&external.apply(&targets).unwrap());
     for format in FORMATS {
         let exposed = scrape(&handler, format, "").await.exposed();
         let of_targets = |name: &str| name.starts_with("external_access") || name.starts_with("last_external");
@@ -185,11 +193,11 @@ async fn totals_have_no_phases() {
         counts.map(|sample| (sample.label("target").to_owned(), sample.value.f64())).collect::<Vec<_>>()
     };
     let targets = external.apply(&[totals("a"), config("b")]).unwrap();
-    targets.iter().for_each(|target| target.record(&ok()));
+    record(&targets);
     assert_eq!(phases(&text(&handler).await), vec![("b".to_owned(), 1.0); Phase::ALL.len()]);
     // From then on.
     external.apply(&[config("a"), totals("b")]).unwrap();
-    targets.iter().for_each(|target| target.record(&ok()));
+    record(&targets);
     let exposed = text(&handler).await;
     assert_eq!(phases(&exposed), vec![("a".to_owned(), 1.0); Phase::ALL.len()]);
     assert_eq!(exposed.value("external_access_runs_total", &[("target", "b")]), Some(2.0));
@@ -230,7 +238,7 @@ async fn the_cost_of_targets_is_that_of_their_exposition() {
         (all(30, &|number| number % 2 == 0, Some(MINUTE)), 89),
     ] {
         let (external, handler) = setup();
-        external.apply(&targets).unwrap().iter().for_each(|target| target.record(&ok()));
+        record(&external.apply(&targets).unwrap());
         let text = scrape(&handler, TEXT, "").await.text();
         let of_targets = |line: &&str| {
             let line = line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ");
@@ -272,7 +280,7 @@ async fn s34_each_scrape_has_one_list_whole_and_no_count_falls() {
         external.apply(&lists[0]).unwrap()
     });
     let recorder = thread::spawn(move || {
-        (0..ROUNDS).for_each(|_| kept.iter().for_each(|target| target.record(&ok())));
+        (0..ROUNDS).for_each(|_| record(&kept));
     });
     let (mut before, mut scrapes) = (FORMATS.map(|_| vec![0.0; 20]), 0);
     loop {
