@@ -41,7 +41,7 @@ fn whole(server: &Installed, size: &Size) {
     sleep(Duration::from_secs(1));
     let (cpu, window) = (server.cpu_time(), Instant::now());
     sleep(size.interval);
-    let share = (server.cpu_time() - cpu).as_secs_f64() / window.elapsed().as_secs_f64();
+    let share = server.cpu_time().saturating_sub(cpu).as_secs_f64() / window.elapsed().as_secs_f64();
     let idle = resident(&server.pid());
     let (after, time) = (server.ledger(), start.elapsed());
     let seen = after.since(&before);
@@ -70,7 +70,7 @@ fn scrapes(server: &Installed, size: &Size, share: f64) {
         let (cpu, wall, memory) = (server.cpu_time(), Instant::now(), resident(&server.pid()));
         (0..SCRAPES).for_each(|_| client.get("/metrics"));
         let runs = wall.elapsed().mul_f64(share);
-        times.push(((server.cpu_time() - cpu).saturating_sub(runs) / SCRAPES).as_nanos().to_string());
+        times.push((server.cpu_time().saturating_sub(cpu).saturating_sub(runs) / SCRAPES).as_nanos().to_string());
         grown.push(resident(&server.pid()).saturating_sub(memory).to_string());
     }
     println!("scrape {} server {}", size.targets, times.join(" "));
