@@ -1,5 +1,6 @@
 //! `bench`: each subcommand has a file that measures, prints a table and says how large its figures may be.
 
+mod engine;
 mod measured;
 mod middleware;
 mod probe;
@@ -16,6 +17,7 @@ use crate::flags::{Bench, BenchCmd};
 
 pub(crate) fn run(sh: &Shell, flags: &Bench) -> Result<ExitCode> {
     let (figures, check) = match &flags.subcommand {
+        BenchCmd::Engine(flags) => (engine::run(sh)?, flags.check),
         BenchCmd::Middleware(flags) => (middleware::run(sh)?, flags.check),
         BenchCmd::Probe(flags) => (probe::run(sh)?, flags.check),
         BenchCmd::Scrape(flags) => (scrape::run(sh)?, flags.check),

@@ -36,6 +36,11 @@ xflags::xflags! {
         cmd lint {}
         /// Measure what something costs; print a table for docs/performance.md.
         cmd bench {
+            /// The engine: 10,000 targets each minute over TLS: processor time, memory, lag, peers that hang, scrapes.
+            cmd engine {
+                /// Fail if a figure is over its limit.
+                optional --check
+            }
             /// The middleware: a request's time, instructions and allocations, beside those of its peers.
             cmd middleware {
                 /// Fail if a figure is over its limit.

@@ -5,6 +5,7 @@ mod clocks;
 mod exporter;
 mod formats;
 mod forwarder;
+mod jumps;
 mod loopback;
 mod parsers;
 mod prometheus;

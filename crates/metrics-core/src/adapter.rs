@@ -10,7 +10,7 @@ use prometheus::proto::{
 };
 use prometheus::{Error, Registry};
 
-use crate::family::{Family, Kind, LabelValue, Value};
+use crate::family::{Family, Kind, LabelValue, Labels, Value};
 use crate::source::{Snapshot, Source};
 
 thread_local! {
@@ -68,8 +68,9 @@ impl Collector for Adapter {
 fn to_proto(snapshot: &dyn Snapshot, index: usize, family: &Family) -> MetricFamily {
     let mut metrics = Vec::with_capacity(snapshot.children(index));
     for child in 0..snapshot.children(index) {
+        let further = snapshot.labels(index, child);
         snapshot.read(index, child, &mut |values, value| {
-            value.each(values, &mut |values, value| metrics.push(to_metric(family, values, value)));
+            value.each(values, &mut |values, value| metrics.push(to_metric(family, values, further, value)));
         });
     }
     let mut proto = MetricFamily::default();
@@ -85,7 +86,7 @@ fn to_proto(snapshot: &dyn Snapshot, index: usize, family: &Family) -> MetricFam
     proto
 }
 
-fn to_metric(family: &Family, values: &[LabelValue<'_>], value: Value<'_>) -> Metric {
+fn to_metric(family: &Family, values: &[LabelValue<'_>], further: Labels<'_>, value: Value<'_>) -> Metric {
     debug_assert_eq!(family.labels.len(), values.len());
     let pair = |(name, value): (&str, &str)| {
         let mut pair = LabelPair::default();
@@ -95,7 +96,8 @@ fn to_metric(family: &Family, values: &[LabelValue<'_>], value: Value<'_>) -> Me
     };
     let own = family.labels.iter().copied().zip(values.iter().map(|value| value.text));
     let common = family.const_labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let mut metric = Metric::from_label(own.chain(common).map(pair).collect());
+    let further = further.iter().map(|(name, value)| (name, value.text));
+    let mut metric = Metric::from_label(own.chain(common).chain(further).map(pair).collect());
     match value {
         Value::Counter(value) => {
             let mut counter = Counter::default();

@@ -86,10 +86,11 @@ fn write(encoder: &mut Encoder, part: &Part, child: usize, buffer: &mut Vec<u8>)
     match part {
         Part::Own { source, snapshot, family } => {
             let declared = &source.families()[*family];
+            let further = snapshot.labels(*family, child);
             snapshot.read(*family, child, &mut |values, value| {
                 let own = declared.labels.iter().copied().zip(values.iter().copied());
                 let common = declared.const_labels.iter().map(|(name, value)| (name.as_str(), LabelValue::any(value)));
-                encoder.series(buffer, own.chain(common), value, None);
+                encoder.series(buffer, own.chain(common).chain(further.iter()), value, None);
             });
         }
         Part::Foreign { kind, metrics } => {

@@ -1,16 +1,38 @@
-//! The external-access metrics: what a run of a probe found, per target, and the two metrics of the primary target.
+//! The external-access metrics: what runs of a probe found, per target, and the two metrics of the primary target.
+//!
+//! | module | |
+//! | --- | --- |
+//! | [`outcome`] | what a run found |
+//! | [`config`] | a target before its first run |
+//! | [`target`] | what its runs have come to |
+//! | [`list`] | the targets there are, as a scrape reads them |
+//! | `cost` | how large their exposition is |
 
+mod config;
+#[cfg(feature = "actix-web")]
+mod cost;
+mod list;
+mod outcome;
+mod target;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use prometheus::Registry;
 
-use crate::family::{Family, LabelValue, Value, families};
-use crate::histogram::{Buckets, DURATION_BOUNDS, HistogramTotal, nanoseconds};
+use crate::family::{Family, families};
+use crate::histogram::Durations;
 use crate::register::{RegisterError, register};
 use crate::source::{Snapshot, Source};
-use crate::unix_seconds;
-use crate::vocab::{MissCause, Phase, Reason};
+
+pub use config::{TargetConfig, TargetError};
+#[cfg(feature = "actix-web")]
+pub use cost::Cost;
+use list::{List, Listed, TargetsSnapshot};
+pub use outcome::{Outcome, TlsOutcome};
+pub use target::Target;
 
 const TARGET: &[&str] = &["target"];
 
@@ -39,6 +61,11 @@ families! {
         TARGET
     ),
     INTERVAL: gauge("external_access_interval_seconds", "Configured time between the starts of runs", TARGET),
+    SLOW_AFTER: gauge(
+        "external_access_slow_after_seconds",
+        "Configured duration from which on a run that succeeds is slow",
+        TARGET
+    ),
     MISSED: counter(
         "external_access_missed_runs_total",
         "Number of runs that were due and did not start",
@@ -61,61 +88,13 @@ families! {
         "Version and cipher suite of the TLS handshake of the last run",
         &["target", "version", "cipher"]
     ),
-}
-
-/// What one run found, as far as metrics go.
-///
-/// ```
-/// use std::time::{Duration, SystemTime};
-/// use metrics_core::{Outcome, Phase, Reason};
-///
-/// let connecting = Duration::from_millis(3);
-/// let mut refused = Outcome {
-///     at: SystemTime::now(),
-///     total: connecting,
-///     head: None,
-///     status: None,
-///     reason: Some(Reason::ConnectRefused),
-///     phases: [None; Phase::ALL.len()],
-///     redirects: 0,
-///     body_bytes: None,
-///     tls: None,
-/// };
-/// refused.phases[Phase::Connect as usize] = Some(connecting);
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// When the run started.
-    pub at: SystemTime,
-    /// How long it took, whatever its end.
-    pub total: Duration,
-    /// Time from the start of the run to the head of the final response; `None` when there was no response.
-    pub head: Option<Duration>,
-    /// Status of the last response; a redirect's when following it failed.
-    pub status: Option<u16>,
-    /// Why the run failed; `None` when it succeeded.
-    pub reason: Option<Reason>,
-    /// By [`Phase`]: time spent in it, summed over redirects; `None` when it was not reached.
-    pub phases: [Option<Duration>; Phase::ALL.len()],
-    /// Redirects followed.
-    pub redirects: u32,
-    /// Bytes of the last body that were read; `None` when there was no response.
-    pub body_bytes: Option<u64>,
-    /// What TLS showed, of the last request; `None` without TLS, and when it was not reached.
-    pub tls: Option<TlsOutcome>,
-}
-
-/// What a TLS handshake showed, as far as metrics go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TlsOutcome {
-    /// `TLS 1.3`, for one; `None` when the handshake did not end.
-    pub version: Option<&'static str>,
-    /// The cipher suite by its IANA name; `None` when the handshake did not end.
-    pub cipher: Option<&'static str>,
-    /// Unix time until which the leaf certificate is valid, also when it was rejected; `None` when none came.
-    pub not_after: Option<i64>,
-    /// The earliest such time of the chain as presented.
-    pub chain_not_after: Option<i64>,
+    START_LAG: histogram("external_access_start_lag_seconds", "How much later than they were due runs started", &[]),
+    RESTARTS: counter("external_access_task_restarts_total", "Number of runs that panicked", &[]),
+    ISOLATED: gauge(
+        "external_access_prober_isolated",
+        "Whether all targets fail for a reason of the prober's own side, so that their state is unknown",
+        &[]
+    ),
 }
 
 /// How external access is counted, where the defaults do not fit.
@@ -151,18 +130,15 @@ pub struct ExternalConfig {
 #[derive(Clone)]
 pub struct ExternalMetrics(Arc<Targets>);
 
+#[derive(Default)]
 struct Targets {
-    buckets: Arc<ExternalBuckets>,
-    /// The first one is the primary. Who reads them keeps the list that he began with.
-    list: RwLock<Arc<Vec<Arc<Target>>>>,
-}
-
-/// The buckets of all targets.
-struct ExternalBuckets {
-    /// Of runs.
-    run: Buckets,
-    /// Of parts of runs.
-    part: Buckets,
+    native_histograms: bool,
+    list: RwLock<Arc<List>>,
+    /// By name, as far as [`ExternalMetrics::target`] has looked for them. Who changes the list holds it.
+    known: Mutex<HashMap<String, Arc<Target>>>,
+    start_lag: Mutex<Durations>,
+    restarts: AtomicU64,
+    isolated: AtomicBool,
 }
 
 impl ExternalMetrics {
@@ -180,234 +156,93 @@ impl ExternalMetrics {
     /// # Errors
     /// [`RegisterError`] as above.
     pub fn register_with(registry: &Registry, config: &ExternalConfig) -> Result<Self, RegisterError> {
-        let buckets = || Buckets::seconds(&DURATION_BOUNDS);
-        let buckets = ExternalBuckets { run: buckets().with_native(config.native_histograms), part: buckets() };
-        let targets = Arc::new(Targets { buckets: Arc::new(buckets), list: RwLock::default() });
+        let targets = Arc::new(Targets { native_histograms: config.native_histograms, ..Targets::default() });
         register(registry, targets.clone())?;
         Ok(Self(targets))
     }
 
-    /// Makes these the targets there are, the first one the primary. All at once: a scrape sees those before or these. Who
-    /// keeps its name keeps its counts; the series of who is not among them are gone at the next scrape.
+    /// Makes these the targets there are, and gives them in this order. The first one is the primary.
+    ///
+    /// All at once: a scrape sees those before or these. Who keeps its name keeps its counts, whatever else of it has
+    /// changed, also those of a run under way; the series of who is not among them are gone at the next scrape. Another
+    /// primary starts its two metrics anew.
     ///
     /// # Errors
-    /// [`TargetError`]; the targets are then those that they were.
+    /// [`TargetError`] if two have one name, or if their labels cannot be exposed. Nothing is then changed.
     pub fn apply(&self, targets: &[TargetConfig]) -> Result<Vec<Arc<Target>>, TargetError> {
-        let mut list = self.0.list.write().unwrap_or_else(PoisonError::into_inner);
-        let known: std::collections::HashMap<&str, &Arc<Target>> =
-            list.iter().map(|target| (target.name.as_str(), target)).collect();
-        let target = |config: &TargetConfig| {
-            known
-                .get(config.name.as_str())
-                .map_or_else(|| self.new_target(&config.name, config.interval), |&known| known.clone())
-        };
-        let targets: Vec<_> = targets.iter().map(target).collect();
-        *list = Arc::new(targets.clone());
+        let labels = config::label_names(targets)?.into();
+        let mut known = lock(&self.0.known);
+        let before = self.0.list();
+        let primary = targets.first().map(|config| {
+            let same = before.targets.first().filter(|first| first.name.text() == config.name);
+            same.and(before.primary.clone()).unwrap_or_default()
+        });
+        let by_name: HashMap<&str, &Listed> =
+            before.targets.iter().map(|listed| (listed.name.text(), listed)).collect();
+        let listed = targets.iter().enumerate().map(|(place, config)| {
+            let listed = by_name.get(config.name.as_str());
+            let target = listed.map_or_else(|| self.0.new_target(), |listed| listed.target.clone());
+            let phases = listed.and_then(|listed| listed.phases.clone());
+            let phases = config.phases.then(|| phases.unwrap_or_default());
+            target.attach(phases.clone(), primary.clone().filter(|_| place == 0));
+            Listed::new(config, target, phases)
+        });
+        let list = List { targets: listed.collect(), labels, primary };
+        let targets = list.targets.iter().map(|listed| listed.target.clone()).collect();
+        known.clear();
+        *self.0.list.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(list);
         Ok(targets)
     }
 
-    /// Counts how late a run started.
-    pub fn start_lag(&self, _lag: Duration) {}
-
-    /// Counts a run that panicked.
-    pub fn task_restarted(&self) {}
-
-    /// Says whether nobody can be reached, for a reason of the prober's own side.
-    pub fn isolated(&self, _isolated: bool) {}
-
     /// Adds a target, asked every `interval`; `name` becomes the label `target`. The first one added is the primary.
     /// A name that is there already gives the target that has it.
+    ///
+    /// It is for programs that meet their targets one by one, and has all that [`apply`](Self::apply) can give but what is
+    /// configured there.
     pub fn target(&self, name: &str, interval: Duration) -> Arc<Target> {
+        let mut known = lock(&self.0.known);
         let mut list = self.0.list.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(target) = list.iter().find(|target| target.name == name) {
+        if known.len() != list.targets.len() {
+            let all = list.targets.iter().map(|listed| (listed.name.text().to_owned(), listed.target.clone()));
+            *known = all.collect();
+        }
+        if let Some(target) = known.get(name) {
             return target.clone();
         }
-        let target = self.new_target(name, interval);
-        Arc::make_mut(&mut list).push(target.clone());
+        let (target, phases) = (self.0.new_target(), Some(Arc::default()));
+        let list = Arc::make_mut(&mut list);
+        let primary = list.targets.is_empty().then(|| list.primary.insert(Arc::default()).clone());
+        target.attach(phases.clone(), primary);
+        let config =
+            TargetConfig { name: name.to_owned(), interval, slow_after: None, labels: Vec::new(), phases: true };
+        list.targets.push(Listed::new(&config, target.clone(), phases));
+        known.insert(config.name, target.clone());
         target
     }
 
-    fn new_target(&self, name: &str, interval: Duration) -> Arc<Target> {
-        let buckets = self.0.buckets.clone();
-        Arc::new(Target {
-            name: name.to_owned(),
-            plain: LabelValue::is_plain(name),
-            interval,
-            counts: Mutex::new(Counts::new(&buckets)),
-            buckets,
-        })
+    /// Counts how much later than it was due a run started.
+    pub fn start_lag(&self, lag: Duration) {
+        lock(&self.0.start_lag).observe(lag);
+    }
+
+    /// Counts a run that panicked.
+    pub fn task_restarted(&self) {
+        self.0.restarts.fetch_add(1, Relaxed);
+    }
+
+    /// Says whether all targets fail for a reason of the prober's own side. Until this is called they do not.
+    pub fn isolated(&self, isolated: bool) {
+        self.0.isolated.store(isolated, Relaxed);
     }
 }
 
-/// A target, as far as metrics go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetConfig {
-    /// Label `target`.
-    pub name: String,
-    /// Between the starts of two runs.
-    pub interval: Duration,
-    /// From which on a run that succeeds is slow.
-    pub slow_after: Option<Duration>,
-    /// Further labels of all its series: names and values. All targets have the same names.
-    pub labels: Vec<(String, String)>,
-    /// Whether there is a histogram for each phase.
-    pub phases: bool,
-}
-
-/// Why targets cannot be exposed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TargetError {
-    /// Two have this name.
-    Duplicate(String),
-}
-
-impl std::fmt::Display for TargetError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Duplicate(name) => write!(f, "two targets are named {name}; give one of them another name"),
-        }
-    }
-}
-
-impl std::error::Error for TargetError {}
-
-/// The metrics of one target, as [`ExternalMetrics::target`] gives it. Runs are few, so a lock is all it needs.
-///
-/// ```
-/// # use std::time::{Duration, SystemTime};
-/// # use metrics_core::{ExternalMetrics, MissCause, Outcome, Phase, prometheus::Registry};
-/// # let external = ExternalMetrics::register(&Registry::new())?;
-/// # let outcome = Outcome {
-/// #     at: SystemTime::now(), total: Duration::ZERO, head: None, status: None, reason: None,
-/// #     phases: [None; Phase::ALL.len()], redirects: 0, body_bytes: None, tls: None,
-/// # };
-/// let target = external.target("https://example.com", Duration::from_secs(60));
-/// target.record(&outcome);
-/// target.missed(MissCause::Overlap, 1);
-/// # Ok::<(), metrics_core::RegisterError>(())
-/// ```
-pub struct Target {
-    name: String,
-    /// Nothing in the name has to be escaped.
-    plain: bool,
-    interval: Duration,
-    buckets: Arc<ExternalBuckets>,
-    counts: Mutex<Counts>,
-}
-
-struct Counts {
-    runs: u64,
-    failures: [u64; Reason::ALL.len()],
-    missed: [u64; MissCause::ALL.len()],
-    /// Of answered runs, to the head of the response.
-    head: HistogramTotal,
-    run: HistogramTotal,
-    phases: [HistogramTotal; Phase::ALL.len()],
-    last: Option<Outcome>,
-    last_success: Option<SystemTime>,
-}
-
-impl Counts {
-    fn new(buckets: &ExternalBuckets) -> Self {
-        Self {
-            runs: 0,
-            failures: [0; Reason::ALL.len()],
-            missed: Default::default(),
-            head: HistogramTotal::new(&buckets.part),
-            run: HistogramTotal::new(&buckets.run),
-            phases: std::array::from_fn(|_| HistogramTotal::new(&buckets.part)),
-            last: None,
-            last_success: None,
-        }
+impl Targets {
+    fn list(&self) -> Arc<List> {
+        self.list.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn tls(&self) -> Option<TlsOutcome> {
-        self.last.as_ref()?.tls
-    }
-}
-
-impl Target {
-    /// Counts one run that has ended.
-    pub fn record(&self, outcome: &Outcome) {
-        let mut counts = self.counts();
-        counts.runs += 1;
-        match outcome.reason {
-            Some(reason) => counts.failures[reason as usize] += 1,
-            None => counts.last_success = Some(outcome.at),
-        }
-        if let Some(head) = outcome.head {
-            counts.head.observe(&self.buckets.part, nanoseconds(head));
-        }
-        counts.run.observe(&self.buckets.run, nanoseconds(outcome.total));
-        for (histogram, phase) in counts.phases.iter_mut().zip(outcome.phases) {
-            if let Some(phase) = phase {
-                histogram.observe(&self.buckets.part, nanoseconds(phase));
-            }
-        }
-        counts.last = Some(outcome.clone());
-    }
-
-    /// Counts `runs` that were due and did not start.
-    pub fn missed(&self, cause: MissCause, runs: u64) {
-        self.counts().missed[cause as usize] += runs;
-    }
-
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The series of one family; of the phases, those of number `part`.
-    fn read(&self, family: usize, part: usize, series: &mut dyn FnMut(&[LabelValue<'_>], Value<'_>)) {
-        let counts = self.counts();
-        let name = LabelValue { text: &self.name, plain: self.plain };
-        match family {
-            DURATION => series(&[], counts.head.value(&self.buckets.part)),
-            // The one sentinel of the contract: the article's program leaves the last 200 standing through an outage.
-            LAST_STATUS => {
-                let status = counts.last.as_ref().and_then(|last| last.status);
-                series(&[], Value::Gauge(status.unwrap_or(0).into()));
-            }
-            RUNS => series(&[name], Value::Counter(counts.runs as f64)),
-            FAILURES => {
-                series(&[name], Value::Counters { words: Reason::WORDS, counts: &counts.failures });
-            }
-            RUN_DURATION => series(&[name], counts.run.value(&self.buckets.run)),
-            PHASE_DURATION => {
-                series(&[name, Phase::ALL[part].label()], counts.phases[part].value(&self.buckets.part));
-            }
-            MISSED => {
-                series(&[name], Value::Counters { words: MissCause::WORDS, counts: &counts.missed });
-            }
-            TLS_INFO => {
-                if let Some(TlsOutcome { version: Some(version), cipher: Some(cipher), .. }) = counts.tls() {
-                    series(&[name, LabelValue::word(version), LabelValue::word(cipher)], Value::Gauge(1.0));
-                }
-            }
-            _ => {
-                if let Some(value) = self.gauge(family, &counts) {
-                    series(&[name], Value::Gauge(value));
-                }
-            }
-        }
-    }
-
-    /// The gauges: nothing where nothing was measured.
-    fn gauge(&self, family: usize, counts: &Counts) -> Option<f64> {
-        let last = counts.last.as_ref();
-        match family {
-            PRIMARY => Some(1.0),
-            UP => Some(f64::from(last?.reason.is_none())),
-            TARGET_LAST_STATUS => Some(last?.status?.into()),
-            LAST_RUN => Some(unix_seconds(last?.at)),
-            LAST_SUCCESS => Some(unix_seconds(counts.last_success?)),
-            INTERVAL => Some(self.interval.as_secs_f64()),
-            REDIRECTS => Some(last?.redirects.into()),
-            BODY_BYTES => Some(last?.body_bytes? as f64),
-            TLS_NOT_AFTER => Some(counts.tls()?.not_after? as f64),
-            TLS_CHAIN_NOT_AFTER => Some(counts.tls()?.chain_not_after? as f64),
-            _ => None,
-        }
+    fn new_target(&self) -> Arc<Target> {
+        Arc::new(Target::new(self.native_histograms))
     }
 }
 
@@ -417,32 +252,14 @@ impl Source for Targets {
     }
 
     fn snapshot(self: Arc<Self>) -> Arc<dyn Snapshot> {
-        Arc::new(TargetsSnapshot(self.list.read().unwrap_or_else(PoisonError::into_inner).clone()))
+        Arc::new(TargetsSnapshot { list: self.list(), targets: self })
     }
 
     fn has_native_histograms(&self) -> bool {
-        self.buckets.run.native_count() > 0
+        self.native_histograms
     }
 }
 
-const PHASES: usize = Phase::ALL.len();
-
-/// The targets there were; a target's numbers are read under its own lock.
-struct TargetsSnapshot(Arc<Vec<Arc<Target>>>);
-
-impl Snapshot for TargetsSnapshot {
-    fn children(&self, family: usize) -> usize {
-        match family {
-            // About the primary target only.
-            DURATION | LAST_STATUS | PRIMARY => self.0.len().min(1),
-            // A child is written without a pause, so it has to be small.
-            PHASE_DURATION => self.0.len() * PHASES,
-            _ => self.0.len(),
-        }
-    }
-
-    fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[LabelValue<'_>], Value<'_>)) {
-        let (target, part) = if family == PHASE_DURATION { (child / PHASES, child % PHASES) } else { (child, 0) };
-        self.0[target].read(family, part, series);
-    }
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -85,6 +85,41 @@ impl<'a> LabelValue<'a> {
     }
 }
 
+/// The text of a label value that is kept, and looked at once.
+#[derive(Debug, Clone)]
+pub(crate) struct LabelText {
+    text: Box<str>,
+    plain: bool,
+}
+
+impl LabelText {
+    pub(crate) fn new(text: &str) -> Self {
+        Self { text: text.into(), plain: LabelValue::is_plain(text) }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn value(&self) -> LabelValue<'_> {
+        LabelValue { text: &self.text, plain: self.plain }
+    }
+}
+
+/// Labels that a child of a source has beside those of its family.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Labels<'a> {
+    pub(crate) names: &'a [String],
+    /// By name.
+    pub(crate) values: &'a [LabelText],
+}
+
+impl<'a> Labels<'a> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a str, LabelValue<'a>)> {
+        self.names.iter().map(String::as_str).zip(self.values.iter().map(LabelText::value))
+    }
+}
+
 /// The value of one series.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Value<'a> {
@@ -133,7 +168,6 @@ impl Value<'_> {
 }
 
 /// Whether a name of metrics (which may have a `:`) or of a label (which may not) is legal in every version of Prometheus.
-#[cfg(feature = "actix-web")]
 pub(crate) fn is_name(name: &str, more: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || more.contains(c);
     name.chars().all(legal) && name.starts_with(|c: char| !c.is_ascii_digit())

@@ -70,11 +70,14 @@ mod http;
 mod pages;
 mod process;
 mod register;
+mod reload;
 mod source;
 mod vocab;
 
 #[cfg(feature = "actix-web")]
 pub use actix::{CountedBody, CountedFuture, CountedService};
+#[cfg(feature = "actix-web")]
+pub use external::Cost;
 pub use external::{ExternalConfig, ExternalMetrics, Outcome, Target, TargetConfig, TargetError, TlsOutcome};
 #[cfg(feature = "actix-web")]
 pub use handler::{HandlerConfig, MetricsHandler};
@@ -87,6 +90,7 @@ pub use process::{BuildInfo, ProcessMetrics};
 /// would be two kinds of registry.
 pub use prometheus;
 pub use register::RegisterError;
+pub use reload::ReloadMetrics;
 pub use vocab::{MissCause, Phase, Reason};
 
 /// The programs in the pages for users, compiled.

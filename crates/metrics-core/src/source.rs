@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::family::{Family, LabelValue, Value};
+use crate::family::{Family, LabelValue, Labels, Value};
 
 /// A set of families that are read together.
 pub(crate) trait Source: Send + Sync + 'static {
@@ -33,4 +33,9 @@ pub(crate) trait Snapshot: Send + Sync {
     /// Calls `series` with the label values and the value of each series of one child. Of [`Value::Counters`], the values
     /// are those of all labels but the last.
     fn read(&self, family: usize, child: usize, series: &mut dyn FnMut(&[LabelValue<'_>], Value<'_>));
+
+    /// Labels that all series of one child have after those that [`read`](Self::read) gives.
+    fn labels(&self, _family: usize, _child: usize) -> Labels<'_> {
+        Labels::default()
+    }
 }

@@ -1,21 +1,42 @@
 //! The configuration file: targets, and the modules that say how they are asked.
 
-use std::path::{Path, PathBuf};
+mod clients;
+mod dialect;
+mod error;
+mod files;
+mod labels;
+mod modules;
+mod section;
+mod target_files;
+mod targets;
+mod values;
+mod yaml;
+
+use std::path::Path;
 use std::time::Duration;
 
+pub use error::{FileError, Position};
+pub use modules::{ModuleEntry, ModuleFile, load_module};
+
+use self::clients::Clients;
+use self::files::Files;
+use self::section::{Problem, Section};
+use self::targets::Targets;
 use crate::dial::tls::Roots;
-use crate::module::file::{FileError, ModuleEntry};
 use crate::shard::Shard;
 use crate::target::Target;
+
+/// What there is in a configuration file.
+const KNOWN: [&str; 3] = ["targets", "target_files", "modules"];
 
 /// What the file says nothing of.
 #[derive(Debug, Clone)]
 pub struct ConfigDefaults {
     /// Whom modules trust that name no authorities.
     pub roots: Roots,
-    /// Of targets without one.
+    /// Of targets without one: `--probe.interval`.
     pub interval: Duration,
-    /// Of targets whose module has none either.
+    /// Of targets whose module has none either: `--probe.timeout`. Without it 10 s, or the interval where that is shorter.
     pub timeout: Option<Duration>,
     /// The share of the targets that is asked.
     pub shard: Shard,
@@ -33,17 +54,39 @@ pub struct Config {
 }
 
 /// A configuration file, and which content that was.
+#[derive(Debug)]
 pub struct Loaded {
-    /// Another one where another content was read, of any of the files.
+    /// The SHA-256 of the names and contents of all files that were read: the configuration file, those of targets, and those
+    /// of certificates and keys. Of a file that cannot be read, why. So it is another one after any of them has changed, come
+    /// or gone, and the same one where all is as it was, be it right or wrong.
     pub digest: [u8; 32],
     /// What it says.
     pub config: Result<Config, FileError>,
 }
 
 impl Config {
-    /// Reads a file and those that it names.
+    /// Reads a file and those that it names. All targets are checked, whatever our share of them.
     pub fn load(path: &Path, defaults: &ConfigDefaults) -> Loaded {
-        let _ = (path, defaults, PathBuf::new());
-        unimplemented!()
+        let mut files = Files::default();
+        let config = read(path, defaults, &mut files);
+        Loaded { digest: files.digest(), config }
     }
+}
+
+fn read(path: &Path, defaults: &ConfigDefaults, files: &mut Files) -> Result<Config, FileError> {
+    let wrong = |problem| located(path, problem);
+    let root = yaml::read(&files.text(path)?, "write targets: and a target below it").map_err(wrong)?;
+    let file = Section::new("the file", &root, &KNOWN).map_err(wrong)?;
+    let modules = file.get("modules").map_or(Ok(Vec::new()), |node| modules::read(path, node)).map_err(wrong)?;
+    let mut targets = Targets::new(defaults, Clients::new(&defaults.roots, &modules), files);
+    if let Some(node) = file.get("targets") {
+        targets.read(path, node)?;
+    }
+    target_files::read(path, &file, &mut targets)?;
+    let (targets, all_targets) = targets.done();
+    Ok(Config { targets, all_targets, modules })
+}
+
+fn located(path: &Path, problem: Problem) -> FileError {
+    FileError::new(path, Some(problem.at), problem.message)
 }

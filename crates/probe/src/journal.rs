@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use metrics_core::MissCause;
+use metrics_core::{MissCause, Reason};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::connectivity::{Side, side};
+use crate::connectivity::Side;
 use crate::engine::Shared;
 use crate::report::RunReport;
+use crate::schedule::Schedule;
 use crate::target::Target;
 
 /// A target that is being asked, and what is known of it.
@@ -16,20 +17,30 @@ pub struct Watched {
     name: String,
     /// Nothing, once it is asked no more.
     plan: Mutex<Option<Arc<Plan>>>,
-    /// The plan is another one.
-    pub(crate) changed: Notify,
-    pub(crate) metrics: Arc<metrics_core::Target>,
+    changed: Notify,
+    metrics: Arc<metrics_core::Target>,
     pub(crate) shared: Arc<Shared>,
-    last: Mutex<Option<Arc<RunReport>>>,
+    last: Mutex<Last>,
 }
 
 /// What a target is to be asked, and when.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    pub(crate) target: Target,
-    /// Of its grid.
+    pub(crate) target: Arc<Target>,
+    /// When its first run is due.
     pub(crate) first: Instant,
 }
+
+/// The last run that ended.
+#[derive(Default)]
+struct Last {
+    report: Option<Arc<RunReport>>,
+    /// What the last line of the log about it says.
+    said: Option<Said>,
+}
+
+/// What is worth a line when it changes.
+type Said = (Option<Reason>, Option<u16>, bool);
 
 /// What is known of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +57,30 @@ pub enum State {
     Unknown,
 }
 
+impl State {
+    /// In a word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Up => "up",
+            Self::Slow => "slow",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn schedule(&self) -> Schedule {
+        Schedule::new(self.first, self.target.interval)
+    }
+
+    /// Whether its runs are due when those of `other` are.
+    pub(crate) fn is_due_as(&self, other: &Self) -> bool {
+        (self.first, self.target.interval) == (other.first, other.target.interval)
+    }
+}
+
 impl Watched {
     pub(crate) fn new(plan: Plan, metrics: Arc<metrics_core::Target>, shared: Arc<Shared>) -> Self {
         let name = plan.target.name.clone();
@@ -60,18 +95,21 @@ impl Watched {
 
     /// The report of the last run that ended; `None` before the first.
     pub fn last(&self) -> Option<Arc<RunReport>> {
-        lock(&self.last).clone()
+        lock(&self.last).report.clone()
     }
 
     /// What the last run says of the target.
     pub fn state(&self) -> State {
-        let Some(last) = self.last() else { return State::Pending };
-        let reason = last.outcome.reason;
-        let slow = self.plan().and_then(|plan| plan.target.slow_after);
+        self.last().map_or(State::Pending, |last| self.state_by(&last))
+    }
+
+    fn state_by(&self, report: &RunReport) -> State {
+        let reason = report.outcome.reason;
+        let slow_after = self.plan().and_then(|plan| plan.target.slow_after);
         match reason {
-            None if slow.is_some_and(|slow| last.outcome.total > slow) => State::Slow,
+            None if slow_after.is_some_and(|limit| report.outcome.total > limit) => State::Slow,
             None => State::Up,
-            Some(_) if matches!(side(reason), Side::Ours) && self.shared.isolated() => State::Unknown,
+            Some(_) if Side::of(reason) == Side::Ours && self.shared.is_isolated() => State::Unknown,
             Some(_) => State::Down,
         }
     }
@@ -80,19 +118,45 @@ impl Watched {
         lock(&self.plan).clone()
     }
 
-    /// From the next run on. Nothing: no run is started any more, and the one under way is dropped.
-    pub(crate) fn replan(&self, plan: Option<Plan>) {
-        *lock(&self.plan) = plan.map(Arc::new);
+    /// Asks so from the next run on; when it is due changes only with the interval.
+    pub(crate) fn replan(&self, mut plan: Plan) {
+        let mut current = lock(&self.plan);
+        if let Some(same) = current.as_ref().filter(|current| current.target.interval == plan.target.interval) {
+            plan.first = same.first;
+        }
+        *current = Some(Arc::new(plan));
         self.changed.notify_one();
+    }
+
+    /// Starts no more runs, and drops the one under way.
+    pub(crate) fn give_up(&self) {
+        *lock(&self.plan) = None;
+        self.changed.notify_one();
+    }
+
+    /// Ends when the plan has changed since the last time.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Ends when the target is given up.
+    pub(crate) async fn given_up(&self) {
+        while lock(&self.plan).is_some() {
+            self.changed().await;
+        }
     }
 
     pub(crate) fn journal(&self, report: RunReport) {
         self.metrics.record(&report.outcome);
+        let state = self.state_by(&report);
+        let said = (report.outcome.reason, report.outcome.status, state == State::Slow);
         let report = Arc::new(report);
-        let before = lock(&self.last).replace(report.clone());
-        let said = |report: &RunReport| (report.outcome.reason, report.outcome.status);
-        if before.as_deref().map(said) != Some(said(&report)) && self.state() != State::Unknown {
-            log_state(&self.name, &report);
+        let mut last = lock(&self.last);
+        last.report = Some(report.clone());
+        // That nobody can be reached is said once, and not of each.
+        if state != State::Unknown && last.said.replace(said) != Some(said) {
+            drop(last);
+            log_state(&self.name, state, &report);
         }
     }
 
@@ -107,16 +171,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn log_state(name: &str, report: &RunReport) {
-    let total = report.outcome.total.as_millis();
+fn log_state(name: &str, state: State, report: &RunReport) {
+    let (state, total) = (state.as_str(), report.outcome.total.as_millis());
     match (report.outcome.reason, report.outcome.status) {
-        (None, status) => log::info!("{name} is up: status {} in {total} ms", status.unwrap_or_default()),
+        (None, status) => log::info!("{name} is {state}: status {} in {total} ms", status.unwrap_or_default()),
         (Some(reason), _) => {
             let failure = report.failure.as_ref();
             let phase = failure.and_then(|failure| failure.phase);
             let phase = phase.map(|phase| format!(" in {phase}")).unwrap_or_default();
             let detail = failure.map(|failure| &failure.detail[..]).unwrap_or_default();
-            log::warn!("{name} is down: {reason}{phase} after {total} ms: {detail}");
+            log::warn!("{name} is {state}: {reason}{phase} after {total} ms: {detail}");
         }
     }
 }

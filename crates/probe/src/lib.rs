@@ -3,6 +3,7 @@
 //!
 //! - A [`Module`] says how to ask and what to expect; [`load_module`] reads one in blackbox_exporter's format. A [`Client`] is a
 //!   module made ready.
+//! - [`Config`] is a configuration file: targets and their modules.
 //! - [`run()`] asks once and returns a [`RunReport`]; it records nothing.
 //! - [`Engine`] asks each [`Target`] on a fixed grid, on a thread of its own, and journals every report.
 //!
@@ -40,20 +41,19 @@ mod target;
 mod wire;
 
 pub use client::Client;
-pub use config::{Config, ConfigDefaults, Loaded};
+pub use config::{Config, ConfigDefaults, FileError, Loaded, ModuleEntry, ModuleFile, Position, load_module};
 pub use dial::pem::{Source, TlsFileError};
 pub use dial::resolve::{Override, OverrideError};
 pub use dial::tls::Roots;
 pub use engine::{Applied, Engine, EngineConfig};
 pub use journal::{State, Watched};
 pub use json::{rfc3339, to_json};
-pub use module::file::{FileError, ModuleEntry, ModuleFile, Position, load_module};
 pub use module::{
     Authorization, BasicAuth, Compression, HeaderMatch, IpProtocol, Module, Pem, RedirectPolicy, Secret, SecretError,
     StatusCodes, TlsConfig, TlsVersion,
 };
 pub use report::{Body, Certificate, Failure, Hop, Phases, RunReport, Tls};
 pub use run::{Env, run, run_with};
-pub use shard::Shard;
+pub use shard::{Shard, ShardError};
 pub use target::{Detail, Spec, Target, UrlError, parse_url};
 pub use url::Url;

@@ -1,6 +1,5 @@
 //! What a module says: how to ask, and what to expect of the answer. The words are blackbox_exporter's, of its http prober.
 
-pub(crate) mod file;
 mod secret;
 mod status;
 

@@ -28,7 +28,8 @@ impl Schedule {
 
     /// Gives up the points before `until` that are too late for a run, and says how many they were.
     pub(crate) fn give_up(&mut self, now: Instant, until: Instant) -> u64 {
-        let latest = LATEST.min(self.interval);
+        // A run that is as late as the next one would be that one.
+        let latest = LATEST.min(self.interval.saturating_sub(Duration::from_nanos(1)));
         let oldest = now.checked_sub(latest).map_or(self.next, |oldest| oldest.min(until));
         // Points before the oldest one that may still be started.
         let Some(behind) = oldest.checked_duration_since(self.next).filter(|behind| !behind.is_zero()) else {

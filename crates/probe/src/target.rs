@@ -50,7 +50,7 @@ pub enum Detail {
 
 impl Target {
     /// As metrics know it.
-    pub(crate) fn metrics_config(&self) -> TargetConfig {
+    pub fn metrics_config(&self) -> TargetConfig {
         TargetConfig {
             name: self.name.clone(),
             interval: self.interval,

@@ -1,8 +1,9 @@
-//! A file of modules takes little memory, whatever is in it. A test binary of its own, as the memory is that of a whole process.
+//! A file of modules or targets takes little memory, whatever is in it. A test binary of its own, as the memory is that of a whole process.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use probe::ModuleFile;
+use probe::{Config, ConfigDefaults, Roots, Shard};
 
 /// The most that the process has had in memory so far. Only Linux says so.
 fn peak() -> Option<u64> {
@@ -25,7 +26,7 @@ fn laughs(first: &str, line: impl Fn(usize, &str) -> String) -> String {
 /// What is in a file, and how many MiB the process may have taken thereafter. A peak does not sink: the higher comes later.
 type Case = (&'static str, fn() -> String, u64);
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 11] = [
     ("lists", || laughs("[lol]", |n, aliases| format!("  b{n}: &a{n} [{aliases}]\n")), 64),
     (
         "merges",
@@ -42,15 +43,30 @@ const CASES: [Case; 9] = [
     ),
     ("items", || "- a\n".repeat(LARGE / 4), 192),
     ("anchors", || "- &a a\n".repeat(LARGE / 7), 192),
+    (
+        "targets",
+        || {
+            (0..20_000)
+                .fold("targets:\n".to_owned(), |file, n| file + &format!("- {{name: n{n}, url: http://a/{n}}}\n"))
+        },
+        192,
+    ),
+    (
+        "aliases of a target",
+        || format!("targets:\n- &a {{url: http://a, name: {}}}\n{}", "a".repeat(1 << 20), "- *a\n".repeat(1 << 16)),
+        192,
+    ),
     ("expressions", || format!("{HTTP}fail_if_body_matches_regexp:\n{}", "      - '\\w{60}'\n".repeat(1000)), 384),
 ];
 
 #[test]
 fn p11_no_file_takes_much_memory() {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("memory-{}.yml", std::process::id()));
+    let interval = Duration::from_secs(60);
+    let defaults = ConfigDefaults { roots: Roots::BuiltIn, interval, timeout: None, shard: Shard::default() };
     for (name, content, most) in CASES {
         std::fs::write(&path, content()).unwrap();
-        let _ = ModuleFile::read(&path);
+        let _ = Config::load(&path, &defaults);
         if let Some(peak) = peak() {
             assert!(peak < most << 20, "{name}: {} MiB", peak >> 20);
         }

@@ -6,50 +6,67 @@ use actix_web::http::header;
 use actix_web::middleware::Logger;
 use actix_web::{App, HttpResponse, HttpServer, Resource};
 use metrics_core::prometheus::Registry;
-use metrics_core::{BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics};
-use probe::{Client, Engine, EngineConfig, Env};
+use metrics_core::{
+    BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics, ReloadMetrics,
+};
+use probe::{Engine, EngineConfig, Env};
 
 use crate::cli::{self, Flags};
+use crate::reload::{self, Reloader};
 use crate::signals::Signals;
-use crate::status;
+use crate::{limits, status};
 
 /// An exporter has little to do at a time; more threads would cost memory for nothing.
 const MOST_WORKERS: usize = 4;
+/// Started as targets need them. One is enough for a thousand probes a second.
+const MOST_PROBERS: usize = 4;
 /// Less than the ten seconds after which container engines kill.
 const DRAIN_SECONDS: u64 = 7;
 
-/// Serves until a signal says to stop and what had begun is served.
-pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
-    let signals = Signals::install()?;
-    let client = Client::new(flags.module.clone(), &flags.roots())?;
+/// Asks what `config` says, which `digest` stands for, and serves until a signal says to stop and what had begun is served.
+pub(crate) async fn run(flags: Flags, config: probe::Config, digest: [u8; 32]) -> anyhow::Result<()> {
+    let (signals, hangups) = Signals::install()?;
     let env = Env::new(flags.resolve.clone());
     // Before the first probe: a program that cannot serve must not ask anybody.
     let listeners = flags.listen_address.listeners()?;
 
     let registry = Registry::new();
-    let http = HttpMetrics::register_with(&registry, &config(&flags))?;
+    let http = HttpMetrics::register_with(&registry, &metrics_config(&flags))?;
     let native_histograms = flags.native_histograms;
     let external = ExternalMetrics::register_with(&registry, &ExternalConfig { native_histograms })?;
+    let reloaded = ReloadMetrics::register(&registry, "actix_exporter_config")?;
     ProcessMetrics::register(&registry)?;
     BuildInfo::register(&registry, "actix_exporter_build_info", cli::VERSION, cli::REVISION, cli::RUSTC)?;
     let metrics = MetricsHandler::register_with(&registry, &flags.handler())?;
 
-    let target = flags.target(client.into());
-    log::info!("asking {} every {}", target.name, humantime::format_duration(target.interval));
-    let engine = Arc::new(Engine::new(EngineConfig::default(), env, external));
-    engine.apply(vec![target])?;
+    announce(&config);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let most_runs = limits::runs(flags.max_runs.get(), limits::raise_open_files());
+    let threads = cores.min(MOST_PROBERS);
+    let engine = Arc::new(Engine::new(EngineConfig { threads, most_runs }, env, external));
+    engine.apply(config.targets)?;
+    reloaded.succeeded();
+    let reloader = Reloader {
+        engine: engine.clone(),
+        metrics: reloaded,
+        hangups,
+        auto: flags.auto_reload(),
+        seen: digest,
+        configuration: flags.configuration,
+    };
+    let (reloads, reloading) = reloader.start();
     let asked = engine.clone();
 
     let app = move || {
         App::new()
             .service(metrics.clone())
             .service(status_page(&asked))
+            .service(reload::route(reloads.clone()))
             .service(page("/-/healthy", || "actix-exporter is healthy.\n".to_owned()))
             // The last one is the outermost: it sees what every other makes of a request.
             .wrap(Logger::default())
             .wrap(http.clone())
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut server =
         HttpServer::new(app).workers(cores.min(MOST_WORKERS)).disable_signals().shutdown_timeout(DRAIN_SECONDS);
     for listener in listeners {
@@ -57,14 +74,28 @@ pub(crate) async fn run(flags: Flags) -> anyhow::Result<()> {
         server = server.listen(listener)?;
     }
     let server = server.run();
-    actix_rt::spawn(signals.stop(server.handle(), move || engine.stop()));
+    let reloading = actix_rt::spawn(reloading);
+    let stopping = move || {
+        reloading.abort();
+        engine.stop();
+    };
+    actix_rt::spawn(signals.stop(server.handle(), stopping));
     server.await?;
     log::info!("stopped");
     Ok(())
 }
 
+fn announce(config: &probe::Config) {
+    match (&config.targets[..], config.all_targets) {
+        ([], 0) => log::warn!("nobody is asked: no target is configured"),
+        ([], all) => log::warn!("nobody is asked: none of the {all} targets is of this shard"),
+        ([one], 1) => log::info!("asking {} every {}", one.name, humantime::format_duration(one.interval)),
+        (targets, all) => log::info!("asking {} of {all} targets", targets.len()),
+    }
+}
+
 /// What is asked for all the time is there before it is asked for, so that its first failure is seen as one.
-fn config(flags: &Flags) -> Config {
+fn metrics_config(flags: &Flags) -> Config {
     let known = |path: &str| ("GET".to_owned(), path.to_owned());
     Config {
         known_routes: ["/metrics", "/3-shake-status", "/-/healthy"].map(known).into(),
@@ -75,7 +106,7 @@ fn config(flags: &Flags) -> Config {
 
 fn status_page(engine: &Arc<Engine>) -> Resource {
     let engine = engine.clone();
-    page("/3-shake-status", move || engine.targets().first().map(|primary| status::text(primary)).unwrap_or_default())
+    page("/3-shake-status", move || status::text(engine.targets().first().map(|primary| &**primary)))
 }
 
 /// A page of plain text that is made anew for each request.

@@ -2,34 +2,32 @@
 //! command line to an exit code: 0 for a server that was told to stop, 1 for the machine's fault, 2 for the user's.
 
 mod app;
+mod check;
 mod cli;
+mod configuration;
+mod exit;
 mod healthcheck;
+mod limits;
 mod listen;
+mod reload;
 mod signals;
 mod status;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use cli::{Command, Flags};
+use exit::Exit;
 
 fn main() -> ExitCode {
-    let result = match cli::parse(std::env::args_os()) {
-        Ok((Some(Command::Healthcheck), flags)) => healthcheck::healthcheck(&flags.listen_address),
-        Ok((None, flags)) => serve(flags),
-        Err(exit) => return exit.report(),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Not eprintln!, which panics when nobody can read it.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let result = cli::parse(std::env::args_os()).and_then(|(command, flags)| match command {
+        Some(Command::Healthcheck) => Ok(healthcheck::healthcheck(&flags.listen_address)?),
+        None if flags.check_only => check::check(&flags.configuration),
+        None => serve(flags),
+    });
+    result.map_or_else(Exit::report, |()| ExitCode::SUCCESS)
 }
 
-fn serve(flags: Flags) -> anyhow::Result<()> {
+fn serve(flags: Flags) -> Result<(), Exit> {
     let level = flags.log_level.filter();
     env_logger::Builder::new()
         .filter_level(level.min(log::LevelFilter::Warn))
@@ -37,5 +35,7 @@ fn serve(flags: Flags) -> anyhow::Result<()> {
         .filter_module("actix_web::middleware::logger", level)
         .filter_module("probe", level)
         .init();
-    actix_rt::System::new().block_on(app::run(flags))
+    let loaded = flags.configuration.load();
+    let config = loaded.config?;
+    Ok(actix_rt::System::new().block_on(app::run(flags, config, loaded.digest))?)
 }

@@ -1,4 +1,4 @@
-//! What signals do: SIGTERM and SIGINT drain, a second one ends the process at once, SIGHUP changes nothing.
+//! What signals do: SIGTERM and SIGINT drain, a second one ends the process at once. SIGHUP is for who reloads.
 
 use actix_web::dev::ServerHandle;
 use anyhow::Context;
@@ -8,18 +8,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) struct Signals {
     term: Signal,
     int: Signal,
-    hup: Signal,
 }
 
 impl Signals {
-    /// From here on signals do not kill.
-    pub(crate) fn install() -> anyhow::Result<Self> {
+    /// From here on signals do not kill. The second value is SIGHUP.
+    pub(crate) fn install() -> anyhow::Result<(Self, Signal)> {
         let on = |kind| signal(kind).context("cannot handle signals");
-        Ok(Self {
-            term: on(SignalKind::terminate())?,
-            int: on(SignalKind::interrupt())?,
-            hup: on(SignalKind::hangup())?,
-        })
+        let signals = Self { term: on(SignalKind::terminate())?, int: on(SignalKind::interrupt())? };
+        Ok((signals, on(SignalKind::hangup())?))
     }
 
     /// Stops `server` gracefully at the first signal, calling `stopping` before; ends the process at the second.
@@ -34,12 +30,9 @@ impl Signals {
     }
 
     async fn next(&mut self) -> (&'static str, i32) {
-        loop {
-            tokio::select! {
-                _ = self.term.recv() => return ("SIGTERM", 128 + 15),
-                _ = self.int.recv() => return ("SIGINT", 128 + 2),
-                _ = self.hup.recv() => log::info!("SIGHUP: there is no configuration file to read again"),
-            }
+        tokio::select! {
+            _ = self.term.recv() => ("SIGTERM", 128 + 15),
+            _ = self.int.recv() => ("SIGINT", 128 + 2),
         }
     }
 }

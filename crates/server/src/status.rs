@@ -5,29 +5,42 @@ use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use metrics_core::Phase;
-use probe::{RunReport, Watched};
+use probe::{RunReport, State, Watched};
 
-pub(crate) fn text(watched: &Watched) -> String {
-    render(watched.name(), watched.last().as_deref(), SystemTime::now())
+/// The article's.
+const SENTENCE: &str = "Last 3-shake.com access status: ";
+
+pub(crate) fn text(primary: Option<&Watched>) -> String {
+    match primary {
+        Some(primary) => {
+            let last = primary.last();
+            render(primary.name(), last.as_deref().map(|last| (last, primary.state())), SystemTime::now())
+        }
+        None => format!("{SENTENCE}none yet\nno target is configured: nobody is asked\n"),
+    }
 }
 
-fn render(target: &str, last: Option<&RunReport>, now: SystemTime) -> String {
-    let mut text = format!("Last 3-shake.com access status: {}\n", last.map_or_else(|| "none yet".to_owned(), status));
-    let Some(report) = last else {
-        text.push_str(target);
-        text.push_str(": the first run has not ended\n");
-        return text;
+/// What the last run found, and what that makes of the target.
+fn render(target: &str, last: Option<(&RunReport, State)>, now: SystemTime) -> String {
+    let Some((report, state)) = last else {
+        return format!("{SENTENCE}none yet\n{target}: the first run has not ended\n");
     };
+    let mut text = format!("{SENTENCE}{}\n", status(report));
     let outcome = &report.outcome;
     let total = milliseconds(outcome.total);
     // The clock may have been set back since.
     let age = now.duration_since(outcome.at).unwrap_or_default().as_secs();
     // Writing to a String cannot fail.
     let _ = match outcome.reason {
-        None => writeln!(text, "{target} is up: {total}, {age} s ago"),
+        None => {
+            let state = if state == State::Slow { "slow" } else { "up" };
+            writeln!(text, "{target} is {state}: {total}, {age} s ago")
+        }
         Some(reason) => {
             let detail = report.failure.as_ref().map(|failure| &failure.detail[..]).unwrap_or_default();
-            writeln!(text, "{target} is down: {reason} after {total}, {age} s ago ({detail})")
+            let (state, hint) =
+                if state == State::Unknown { ("unknown", "this prober reaches nobody; ") } else { ("down", "") };
+            writeln!(text, "{target} is {state}: {reason} after {total}, {age} s ago ({hint}{detail})")
         }
     };
     let phases = Phase::ALL.iter().zip(outcome.phases);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-use super::Tally;
 use super::setup::Setup;
+use super::{Tally, jumps};
 use crate::build;
 
 const CASES: [&str; 3] = ["http", "https", "redirect"];
@@ -39,7 +39,7 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
             Ok(())
         });
     }
-    Ok(())
+    jumps::run(sh, setup, tally)
 }
 
 /// The phases in which the clocks do not agree, and by how much, of lines `PHASE OURS CURL` in seconds.

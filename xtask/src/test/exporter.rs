@@ -23,12 +23,24 @@ pub(super) struct Exporter {
 impl Exporter {
     /// The server. `target` is on this machine.
     pub(super) fn server(binary: &Path, dir: &Path, target: &str, flags: &[&str]) -> Result<Exporter> {
+        Exporter::server_with(binary, dir, target, flags, &[])
+    }
+
+    /// The same, with variables in its environment.
+    pub(super) fn server_with(
+        binary: &Path,
+        dir: &Path,
+        target: &str,
+        flags: &[&str],
+        variables: &[(&str, &Path)],
+    ) -> Result<Exporter> {
         let mut command = Command::new(binary);
         // What the caller has set for his own exporter is not this test's.
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ACTIX_EXPORTER_")) {
             command.env_remove(name);
         }
         command.args(["--web.listen-address", "127.0.0.1:0", "--target", target]).args(flags);
+        command.envs(variables.iter().copied());
         Exporter::start(&mut command, &dir.join("server.log"))
     }
 

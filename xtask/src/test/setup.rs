@@ -99,6 +99,19 @@ impl Setup<'_> {
         which("curl").context("still no `curl` in PATH after its installation")
     }
 
+    /// The library that sets the clock of one process.
+    pub(crate) fn faketime(&self) -> Result<PathBuf> {
+        let find = || {
+            let machine = format!("/usr/lib/{}-linux-gnu/faketime", env::consts::ARCH);
+            let folders = [machine.as_str(), "/usr/lib/faketime", "/usr/lib64/faketime"];
+            folders.iter().map(|folder| Path::new(folder).join("libfaketimeMT.so.1")).find(|path| path.exists())
+        };
+        if find().is_none() {
+            self.apt(&["libfaketime"], Daemons::MayStart)?;
+        }
+        find().context("still no libfaketimeMT.so.1 after its installation")
+    }
+
     /// blackbox_exporter, by Debian's name or its own.
     pub(crate) fn blackbox_exporter(&self) -> Result<PathBuf> {
         let find = || ["prometheus-blackbox-exporter", "blackbox_exporter"].into_iter().find_map(which);

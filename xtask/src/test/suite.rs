@@ -7,7 +7,7 @@ use std::str::FromStr;
 pub(crate) enum Suite {
     /// The tests of the crates.
     Cargo,
-    /// curl asks the same peers as a probe, and tells the same of its phases.
+    /// curl asks the same peers as a probe, and tells the same of its phases; the clock on the wall is set.
     Clocks,
     /// Names and routes that fail, in a network of its own.
     Resolver,

@@ -48,11 +48,13 @@ impl Part {
                 let declared = &source.families()[*family];
                 let mut sets = HashSet::new();
                 for child in 0..snapshot.children(*family) {
+                    let further = snapshot.labels(*family, child);
                     snapshot.read(*family, child, &mut |values, value| {
                         value.each(values, &mut |values, _| {
                             let own = declared.labels.iter().zip(values);
                             let own = own.map(|(name, value)| ((*name).to_owned(), value.text.to_owned()));
-                            let all = own.chain(declared.const_labels.iter().cloned());
+                            let further = further.iter().map(|(name, value)| (name.to_owned(), value.text.to_owned()));
+                            let all = own.chain(declared.const_labels.iter().cloned()).chain(further);
                             let mut set: LabelSet = all.filter(|(_, value)| !value.is_empty()).collect();
                             set.sort_unstable();
                             sets.insert(set);

@@ -11,6 +11,7 @@ mod blackbox;
 mod clock;
 mod ours;
 mod peer;
+mod resident;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -19,6 +20,7 @@ use std::{env, fs};
 use blackbox::Blackbox;
 use ours::Ours;
 use peer::Peer;
+use resident::resident;
 
 /// Alternately of ours and of the other. The first one of each is not counted: pools and caches fill.
 const ROUNDS: usize = 12;
@@ -95,11 +97,4 @@ pub(crate) fn timed(cpu_time: impl Fn() -> u128, runs: impl FnOnce()) -> Took {
     let (cpu, wall) = (cpu_time(), Instant::now());
     runs();
     Took { cpu: cpu_time() - cpu, wall: wall.elapsed().as_nanos() }
-}
-
-/// Bytes of memory of a process.
-fn resident(pid: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux tells of its processes");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
-    line.trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
 }

@@ -69,7 +69,7 @@ impl std::fmt::Display for TlsFileError {
                 write!(f, "the system has no certificate authorities{why}; install ca-certificates or name a CA file")
             }
             Self::Roots(error) => write!(f, "certificate authorities: {error}; {hint}"),
-            Self::Key(error) => write!(f, "client key: {error}"),
+            Self::Key(error) => write!(f, "client key: {error}; put a PEM key there"),
             // What the parser says may quote the key.
             Self::NoKey(source) => {
                 write!(f, "{source}: the client key is not one; give a PEM key (PKCS#8, PKCS#1 or SEC1), not encrypted")

@@ -62,7 +62,7 @@ fn a_large_file_is_not_read() {
     let error = ModuleFile::read(&path);
     std::fs::remove_file(&path).unwrap();
     assert!(error.unwrap_err().message().contains("more than 16 MiB"));
-    assert!(ModuleFile::read("/dev/zero").unwrap_err().message().contains("more than 16 MiB"));
+    assert!(ModuleFile::read("/dev/zero").unwrap_err().message().contains("or a device"));
     assert!(start.elapsed() < PATIENCE);
 }
 

@@ -31,8 +31,13 @@ const FILES: &[Case<'_>] = &[
     ("modules:\n  m: text\n", "2:6", "the module must be a map, not text", ""),
     ("modules:\n  m: []\n", "2:6", "the module must be a map, not a list", ""),
     ("module:\n  m: {}\n", "1:1", "unknown option module in the file", "did you mean modules?"),
-    ("modules: {}\nscrape_configs: []\n", "2:1", "unknown option scrape_configs", "known are modules"),
-    ("modules: {}\n---\nmodules: {}\n", "2:1", "a second document", "below one modules:"),
+    (
+        "modules: {}\nscrape_configs: []\n",
+        "2:1",
+        "unknown option scrape_configs",
+        "known are targets, target_files, modules",
+    ),
+    ("modules: {}\n---\nmodules: {}\n", "2:1", "a second document", "put all into one"),
     ("modules:\n  m:\n    prober: htpp\n", "3:13", "prober htpp: not known", "write http"),
     ("modules:\n  m:\n    prober: [http]\n", "3:13", "prober must be text, not a list", "quotes"),
     ("modules:\n  m:\n    probe: http\n", "3:5", "unknown option probe in the module", "did you mean prober?"),
@@ -275,7 +280,7 @@ fn files_that_cannot_be_read_are_named() {
         "{missing}"
     );
     let directory = ModuleFile::read(env!("CARGO_TARGET_TMPDIR")).unwrap_err().to_string();
-    assert!(directory.contains(": Is a directory"), "{directory}");
+    assert!(directory.contains(": a directory; name a file in it"), "{directory}");
     let odd = ModuleFile::read("no\nsuch\u{1b}file").unwrap_err().to_string();
     assert_eq!((odd.lines().count(), odd.chars().any(char::is_control)), (1, false), "{odd:?}");
 }

@@ -1,5 +1,6 @@
 //! A running exporter on a port that the system chose. It dies with the value.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -35,7 +36,8 @@ impl Exporter {
 
     /// As [`Self::start`], with variables in its environment.
     pub(crate) fn start_with(args: &[&str], variables: &[(&str, &Path)]) -> Self {
-        assert!(args.contains(&"--target") || args.contains(&"--resolve"), "tests ask loopback alone");
+        let harmless = ["--target", "--resolve", "--config.file"];
+        assert!(args.iter().any(|arg| harmless.contains(arg)), "tests ask loopback alone");
         let mut child = program()
             .args(["--web.listen-address", "127.0.0.1:0"])
             .args(args)
@@ -95,6 +97,21 @@ impl Exporter {
     pub(crate) fn metric(&self, series: &str) -> Option<f64> {
         let value = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
         self.metrics().lines().find_map(value)
+    }
+
+    /// The values of all series whose name and labels, as they are spelled, begin so: by what follows of them.
+    pub(crate) fn metrics_of(&self, prefix: &str) -> BTreeMap<String, f64> {
+        let value = |line: &str| {
+            let (series, value) = line.strip_prefix(prefix)?.rsplit_once(' ')?;
+            Some((series.to_owned(), value.parse().ok()?))
+        };
+        self.metrics().lines().filter_map(value).collect()
+    }
+
+    /// Status and text of the answer to `POST /-/reload`.
+    pub(crate) fn reload(&self) -> (u16, String) {
+        let (head, body) = self.ask("POST", "/-/reload");
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body)
     }
 
     /// Asks for a page until it is as wanted.

@@ -1,12 +1,16 @@
 //! The program as its users meet it: started as a process, asked over loopback, told to stop.
 
 mod bad_input;
+mod check;
+mod config;
 mod exporter;
 #[path = "../../../probe/tests/kit/mod.rs"]
 mod kit;
+mod ledger;
 mod module;
 mod outside;
 mod reasons;
+mod reload;
 mod routes;
 mod signals;
 

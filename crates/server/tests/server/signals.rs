@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use rustix::process::Signal;
 
 use crate::exporter::Exporter;
-use crate::kit::{Action, Peer, ok};
+use crate::kit::{self, Action, Peer, ok};
 
 #[test]
 fn s10_sigterm_and_sigint_end_it_with_0_though_clients_are_connected() {
@@ -68,10 +68,19 @@ fn s11_a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn sighup_does_not_kill() {
+fn sighup_reads_the_files_of_flags_again_too() {
     let peer = Peer::plain(|_| ok());
-    let exporter = Exporter::start(&["--target", &peer.url("/")]);
+    let module = |status| format!("modules: {{m: {{prober: http, http: {{valid_status_codes: [{status}]}}}}}}");
+    let file = kit::file("sighup.yml", module("2xx"));
+    let (target, reference) = (peer.url("/"), format!("{}:m", file.display()));
+    let exporter = Exporter::start(&["--target", &target, "--probe.interval", "200ms", "--probe.module", &reference]);
+    exporter.page_that("/3-shake-status", |page| page.contains(" is up: "));
+    kit::file("sighup.yml", module("4xx"));
     exporter.signal(Signal::HUP);
-    exporter.logged("SIGHUP: ");
+    exporter.logged("SIGHUP: 1 target: 0 new, 1 kept, 0 gone");
+    exporter.page_that("/3-shake-status", |page| page.contains(" is down: status"));
+    kit::file("sighup.yml", "modules: {}");
+    exporter.signal(Signal::HUP);
+    exporter.logged("sighup.yml: no module m; ");
     assert!(exporter.ask("GET", "/-/healthy").0.starts_with("http/1.1 200"));
 }

@@ -1,29 +1,18 @@
 //! Modules out of a file in blackbox_exporter's format.
 
 mod answer;
-mod dialect;
-mod error;
 mod http;
 mod request;
 mod secrets;
-mod section;
 mod tls;
-mod values;
-mod yaml;
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-pub use error::{FileError, Position};
-
-use self::section::{Problem, Section, entries, nearest, shown};
-use self::values::Expressions;
-use self::yaml::{Key, Node, Value};
+use super::section::{Problem, Section, entries, nearest, shown};
+use super::values::{self, Expressions};
+use super::yaml::{self, Key, Node};
+use super::{FileError, KNOWN, Position, files, located};
 use crate::module::Module;
-
-/// Bytes of a file. A module has some hundred.
-const LARGEST: u64 = 16 << 20;
 
 /// Reads one module: `FILE:NAME`.
 ///
@@ -56,15 +45,20 @@ pub struct ModuleEntry {
 }
 
 impl ModuleFile {
-    /// Reads a file. A module that asks for what blackbox_exporter can and this crate cannot, is an entry all the same.
+    /// Reads a file of blackbox_exporter's, or a configuration file, whose targets are passed over. A module that asks for what
+    /// blackbox_exporter can and this crate cannot, is an entry all the same.
     ///
     /// # Errors
     /// [`FileError`] if it cannot be read, or if something in it is wrong.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
-        let text = content(path)?;
-        let entries = modules(path, &text).map_err(|problem| located(path, problem))?;
-        Ok(Self { path: path.to_owned(), entries })
+        let text = files::text(path)?;
+        let entries = || {
+            let root = yaml::read(&text, "write modules: and a module below it")?;
+            let file = Section::new("the file", &root, &KNOWN)?;
+            file.get("modules").map_or(Ok(Vec::new()), |node| read(path, node))
+        };
+        Ok(Self { path: path.to_owned(), entries: entries().map_err(|problem| located(path, problem))? })
     }
 
     /// All that is in it, in the order of the file.
@@ -87,41 +81,23 @@ impl ModuleFile {
     }
 
     fn missing(&self, name: &str) -> FileError {
-        const MOST: usize = 20;
-        let names = || self.entries.iter().map(|entry| entry.name.as_str());
-        let listed: Vec<_> = names().take(MOST).map(shown).collect();
-        let more = self.entries.len().saturating_sub(MOST);
-        let hint = match (nearest(name, names()), listed.is_empty()) {
-            (Some(near), _) if more > 0 => format!("did you mean {}?", shown(near)),
-            (_, true) => "there is none in it; write modules: and one below it".to_owned(),
-            (_, false) if more > 0 => format!("there are {} and {more} more", listed.join(", ")),
-            (_, false) => format!("choose one of {}", listed.join(", ")),
-        };
-        FileError::new(&self.path, None, format!("no module {}; {hint}", shown(name)))
+        let names: Vec<_> = self.entries.iter().map(|entry| entry.name.as_str()).collect();
+        FileError::new(&self.path, None, missing(name, &names))
     }
 }
 
-/// The text of a file, which is not read further than it may be large.
-fn content(path: &Path) -> Result<String, FileError> {
-    let wrong = |message: String| FileError::new(path, None, message);
-    let unreadable = |error: io::Error| wrong(format!("{error}; check that the file exists and may be read"));
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(wrong(format!("more than {} MiB, which no file of modules has; check its name", LARGEST >> 20)));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let (text, _) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
-        let text = String::from_utf8_lossy(text);
-        let line = text.matches('\n').count() + 1;
-        let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let message = "not UTF-8; save the file as UTF-8";
-        FileError::new(path, Some(Position { line, column }), message)
-    })
-}
-
-fn located(path: &Path, problem: Problem) -> FileError {
-    FileError::new(path, Some(problem.at), problem.message)
+/// That no module of this name is among those that there are.
+pub(super) fn missing(name: &str, names: &[&str]) -> String {
+    const MOST: usize = 20;
+    let listed: Vec<_> = names.iter().take(MOST).map(|name| shown(name)).collect();
+    let more = names.len().saturating_sub(MOST);
+    let hint = match (nearest(name, names.iter().copied()), listed.is_empty()) {
+        (Some(near), _) if more > 0 => format!("did you mean {}?", shown(near)),
+        (_, true) => "there is none in it; write modules: and one below it".to_owned(),
+        (_, false) if more > 0 => format!("there are {} and {more} more", listed.join(", ")),
+        (_, false) => format!("choose one of {}", listed.join(", ")),
+    };
+    format!("no module {}; {hint}", shown(name))
 }
 
 /// What is carried along while a file is read.
@@ -141,15 +117,10 @@ impl Reading {
     }
 }
 
-fn modules(path: &Path, text: &str) -> Result<Vec<ModuleEntry>, Problem> {
-    let Some(root) = yaml::read(text)?.filter(|root| !matches!(root.value, Value::Null)) else {
-        let message = "nothing in the file; write modules: and a module below it";
-        return Err(Problem::new(Position { line: 1, column: 1 }, message));
-    };
-    let file = Section::new("the file", &root, &["modules"])?;
-    let Some(node) = file.get("modules") else { return Ok(Vec::new()) };
+/// What is below `modules:`.
+pub(super) fn read(path: &Path, node: &Node) -> Result<Vec<ModuleEntry>, Problem> {
     let mut reading = Reading::default();
-    let read = |(key, node): (&Key, &Node)| {
+    let entry = |(key, node): (&Key, &Node)| {
         let module = module(key, node, &mut reading)?;
         let module = match reading.unusable.take() {
             None => Ok(module),
@@ -159,7 +130,7 @@ fn modules(path: &Path, text: &str) -> Result<Vec<ModuleEntry>, Problem> {
         };
         Ok(ModuleEntry { name: key.text.clone(), position: key.at, module })
     };
-    entries("modules", node)?.map(read).collect()
+    entries("modules", node)?.map(entry).collect()
 }
 
 /// Probers of blackbox_exporter. The sections of those that are not here are not looked into.

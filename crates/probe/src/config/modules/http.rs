@@ -8,9 +8,10 @@ use ipnet::IpNet;
 use super::answer::answer;
 use super::request::{credentials, headers};
 use super::secrets::secret;
-use super::section::{Problem, Section, is_empty, shown};
-use super::yaml::Node;
-use super::{Position, Reading, tls};
+use super::{Reading, tls};
+use crate::config::Position;
+use crate::config::section::{Problem, Section, is_empty, shown};
+use crate::config::yaml::Node;
 use crate::module::{Compression, IpProtocol, Module, RedirectPolicy};
 
 const KNOWN: [&str; 38] = [

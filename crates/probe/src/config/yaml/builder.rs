@@ -38,7 +38,7 @@ impl Builder {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    return Err(Problem::new(at, "a second document in the file; put all modules below one modules:"));
+                    return Err(Problem::new(at, "a second document in the file; put all into one"));
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {

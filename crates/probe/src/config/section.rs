@@ -48,6 +48,11 @@ impl<'n> Section<'n> {
         self.fields.get(option).map_or(self.at, |(at, _)| *at)
     }
 
+    /// Where the value of an option stands that is given.
+    pub(super) fn value(&self, option: &str) -> Option<Position> {
+        self.get(option).map(|node| node.at)
+    }
+
     /// A text that says something, and where it stands.
     pub(super) fn text(&self, option: &str) -> Result<Option<(Position, &'n str)>, Problem> {
         let Some(node) = self.get(option) else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! What is wrong with a file of modules: where, what, and what to do.
+//! What is wrong with a file: where, what, and what to do.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ pub struct Position {
     pub column: usize,
 }
 
-/// Why a file of modules, or a module in it, cannot be used. Its `Display` form is one line, `FILE:LINE:COLUMN: what; what
+/// Why a file, or a module in it, cannot be used. Its `Display` form is one line, `FILE:LINE:COLUMN: what; what
 /// to do`, and never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileError {
@@ -49,8 +49,7 @@ impl std::fmt::Display for Position {
 
 impl std::fmt::Display for FileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // A name of a file may hold anything, and this is one line.
-        let path = self.path.display().to_string().replace(char::is_control, "\u{fffd}");
+        let path = shown_path(&self.path);
         match self.position {
             Some(position) => write!(f, "{path}:{position}: {}", self.message),
             None => write!(f, "{path}: {}", self.message),
@@ -59,3 +58,8 @@ impl std::fmt::Display for FileError {
 }
 
 impl std::error::Error for FileError {}
+
+/// A name of a file may hold anything, and an error is one line.
+pub(super) fn shown_path(path: &Path) -> String {
+    path.display().to_string().replace(char::is_control, "\u{fffd}")
+}

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::Reading;
-use super::section::{Problem, Section};
+use crate::config::Position;
+use crate::config::section::{Problem, Section};
 use crate::module::Secret;
 
 /// The secret that `OPTION`, `OPTION_file` or `OPTION_env` gives. blackbox_exporter has `OPTION_ref` too, which names it in a
@@ -27,7 +28,7 @@ pub(super) fn secret(section: &Section<'_>, option: &str, reading: &mut Reading)
 }
 
 /// The name of an environment variable. It is not shown: who mistakes this option for that of the value writes it here.
-pub(super) fn variable(option: &str, at: super::Position, text: &str) -> Result<String, Problem> {
+pub(super) fn variable(option: &str, at: Position, text: &str) -> Result<String, Problem> {
     let legal = |character: char| character.is_ascii_alphanumeric() || character == '_';
     if text.is_empty() || !text.chars().all(legal) || text.starts_with(|first: char| first.is_ascii_digit()) {
         let message =

@@ -7,8 +7,8 @@ use awc::http::header::{self, HeaderName, HeaderValue};
 
 use super::Reading;
 use super::secrets::{secret, variable};
-use super::section::{Problem, Section, entries, text};
-use super::yaml::{Key, Node};
+use crate::config::section::{Problem, Section, entries, text};
+use crate::config::yaml::{Key, Node};
 use crate::module::{Authorization, BasicAuth, Module, Secret};
 
 /// Headers that say how a request is sent: the probe's own business.
@@ -72,7 +72,7 @@ fn name(key: &Key, reading: &mut Reading) -> Result<HeaderName, Problem> {
 }
 
 fn value<'n>(option: &str, node: &'n Node) -> Result<&'n str, Problem> {
-    let text = if matches!(node.value, super::yaml::Value::Null) { "" } else { text(option, node)? };
+    let text = if matches!(node.value, crate::config::yaml::Value::Null) { "" } else { text(option, node)? };
     let sendable = HeaderValue::from_str(text).is_ok();
     sendable.then_some(text).ok_or_else(|| {
         let message =

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use rustls::pki_types::ServerName;
 
+use super::Reading;
 use super::secrets::secret;
-use super::section::{Problem, Section, is_empty, shown};
-use super::yaml::Node;
-use super::{Position, Reading};
+use crate::config::Position;
+use crate::config::section::{Problem, Section, is_empty, shown};
+use crate::config::yaml::Node;
 use crate::module::{Pem, TlsConfig, TlsVersion};
 
 const KNOWN: [&str; 16] = [

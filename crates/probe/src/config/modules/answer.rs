@@ -3,8 +3,9 @@
 use awc::http::Version;
 use awc::http::header::HeaderName;
 
-use super::section::{Problem, Section, shown};
-use super::{Reading, values};
+use super::Reading;
+use crate::config::section::{Problem, Section, shown};
+use crate::config::values;
 use crate::module::{HeaderMatch, Module, StatusCodes};
 
 pub(super) fn answer(http: &Section<'_>, module: &mut Module, reading: &mut Reading) -> Result<(), Problem> {

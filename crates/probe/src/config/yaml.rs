@@ -70,8 +70,8 @@ fn sum(parts: impl Iterator<Item = (usize, usize)>) -> (usize, usize) {
     parts.fold((0, 1), |(weight, depth), (more, below)| (weight + more, depth.max(below + 1)))
 }
 
-/// The one document in `text`; none if there is nothing in it.
-pub(super) fn read(text: &str) -> Result<Option<Rc<Node>>, Problem> {
+/// The one document in `text`. If there is nothing in it, `hint` says what should be.
+pub(super) fn read(text: &str, hint: &str) -> Result<Rc<Node>, Problem> {
     let mut options = granit_parser::options! {
         block_nesting_limit: DEEPEST,
         flow_nesting_limit: DEEPEST,
@@ -84,7 +84,8 @@ pub(super) fn read(text: &str) -> Result<Option<Rc<Node>>, Problem> {
         let (event, span) = event.map_err(|error| unreadable(text, error.kind(), *error.marker()))?;
         builder.take(event, span)?;
     }
-    Ok(builder.root)
+    let root = builder.root.filter(|root| !matches!(root.value, Value::Null));
+    root.ok_or_else(|| Problem::new(Position { line: 1, column: 1 }, format!("nothing in the file; {hint}")))
 }
 
 fn position(marker: Marker) -> Position {
@@ -120,7 +121,7 @@ fn tab(text: &str, marker: Marker) -> Option<Position> {
 }
 
 fn too_deep() -> String {
-    format!("more than {DEEPEST} levels; no module needs as many")
+    format!("more than {DEEPEST} levels; no file needs as many")
 }
 
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Position) -> Result<Value, Problem> {

@@ -1,0 +1,107 @@
+//! The files that a configuration is made of: none is read further than it may be large, and what was read is accounted for.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use ring::digest::{Context, SHA256};
+
+use super::{FileError, Position};
+
+/// Bytes of a file. A module or a target has some hundred.
+const LARGEST: u64 = 16 << 20;
+/// Bytes of the configuration file and all files of targets.
+const TOGETHER: u64 = 64 << 20;
+
+/// The text of a file.
+pub(super) fn text(path: &Path) -> Result<String, FileError> {
+    let bytes = content(path).map_err(|message| FileError::new(path, None, message))?;
+    decode(path, bytes)
+}
+
+/// All that is read for one configuration.
+pub(super) struct Files {
+    account: Context,
+    left: u64,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self { account: Context::new(&SHA256), left: TOGETHER }
+    }
+}
+
+impl Files {
+    /// The text of a file.
+    pub(super) fn text(&mut self, path: &Path) -> Result<String, FileError> {
+        let wrong = |message: String| FileError::new(path, None, message);
+        let content = self.read(path).map_err(wrong)?;
+        let left = self.left.checked_sub(content.len() as u64);
+        let message = || format!("more than {} MiB with those before it; check their names", TOGETHER >> 20);
+        self.left = left.ok_or_else(|| wrong(message()))?;
+        decode(path, content)
+    }
+
+    /// Takes note of what is in a file of certificates or a key.
+    pub(super) fn note(&mut self, path: &Path) -> Result<(), String> {
+        self.read(path).map(drop)
+    }
+
+    fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {
+        let content = content(path);
+        match &content {
+            Ok(content) => self.enter(path, b"content", content),
+            Err(message) => self.failed(path, message),
+        }
+        content
+    }
+
+    /// Takes note of what cannot be read.
+    pub(super) fn failed(&mut self, path: &Path, message: &str) {
+        self.enter(path, b"error", message.as_bytes());
+    }
+
+    /// Lengths stand before what they are of, so that nothing can be taken for the end of what is before it.
+    fn enter(&mut self, path: &Path, kind: &[u8], content: &[u8]) {
+        for part in [path.as_os_str().as_encoded_bytes(), kind, content] {
+            self.account.update(&part.len().to_be_bytes());
+            self.account.update(part);
+        }
+    }
+
+    /// The SHA-256 of all names and contents.
+    pub(super) fn digest(self) -> [u8; 32] {
+        let digest = self.account.finish();
+        std::array::from_fn(|n| digest.as_ref()[n])
+    }
+}
+
+fn content(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: io::Error| format!("{error}; check that the file exists and may be read");
+    // Before it is opened: who opens a pipe waits for the other end.
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err("a directory; name a file in it".to_owned());
+    }
+    if !metadata.is_file() {
+        return Err("a pipe, a socket or a device; write it into a file, and name that".to_owned());
+    }
+    let mut bytes = Vec::new();
+    if metadata.len() <= LARGEST {
+        File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    }
+    if metadata.len().max(bytes.len() as u64) > LARGEST {
+        return Err(format!("more than {} MiB; check its name, or split it", LARGEST >> 20));
+    }
+    Ok(bytes)
+}
+
+fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let (text, _) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
+        let text = String::from_utf8_lossy(text);
+        let line = text.matches('\n').count() + 1;
+        let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        FileError::new(path, Some(Position { line, column }), "not UTF-8; save the file as UTF-8")
+    })
+}

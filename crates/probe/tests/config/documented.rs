@@ -1,0 +1,39 @@
+//! docs/configuration.md: its examples are read, and it leaves no key out.
+
+use crate::{Scratch, refused};
+
+const DOCS: &str = include_str!("../../../../docs/configuration.md");
+
+fn examples(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    DOCS.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn every_example_is_read() {
+    let examples = [examples("yaml"), examples("json")].concat();
+    assert!(examples.len() >= 5);
+    for example in examples {
+        let scratch = Scratch::new("target_files: [list.yml]");
+        // A list of targets is a file of them.
+        let name = if example.starts_with(['-', '[']) { "list.yml" } else { "config.yml" };
+        scratch.write(name, example);
+        let config = scratch.config();
+        assert!(config.all_targets > 0 || example.contains("target_files") || example.contains("modules"), "{example}");
+        assert!(config.modules.iter().all(|entry| entry.module.is_ok()), "{example}");
+    }
+}
+
+/// The error on an unknown key lists those that are known.
+#[test]
+fn every_key_is_documented_with_an_example() {
+    let examples = examples("yaml").concat();
+    for wrong in ["colour: 1", "targets: [{colour: 1}]"] {
+        let error = refused(wrong);
+        let (_, known) = error.message().split_once("known are ").unwrap();
+        for key in known.split(", ") {
+            assert!(DOCS.contains(&format!("| `{key}` |")), "{key} is not documented");
+            assert!(examples.contains(&format!("{key}:")), "{key} has no example");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `--config.check`: what would be asked, and what it costs, for people to read.
+
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+
+use humantime::format_duration;
+use metrics_core::ExternalMetrics;
+use probe::{Config, Detail, Shard, Target};
+
+use crate::configuration::Configuration;
+use crate::exit::Exit;
+
+/// Targets that are listed; the others are counted.
+const LISTED: usize = 20;
+/// What a target takes while it waits for its next run: docs/performance.md.
+const MEMORY: usize = 6 * 1024;
+
+/// Reads the configuration and prints what it says. Nobody is asked.
+pub(crate) fn check(configuration: &Configuration) -> Result<(), Exit> {
+    let config = configuration.load().config.map_err(|refused| Exit::Usage(refused.to_string()))?;
+    let text = text(&config, configuration.shard()).map_err(|error| Exit::Usage(error.to_string()))?;
+    // Not print!, which panics when nobody reads it.
+    std::io::stdout().write_all(text.as_bytes()).map_err(|error| Exit::Failed(error.into()))
+}
+
+fn text(config: &Config, shard: Option<Shard>) -> Result<String, metrics_core::TargetError> {
+    let metrics: Vec<_> = config.targets.iter().map(Target::metrics_config).collect();
+    let cost = ExternalMetrics::cost(&metrics)?;
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = list(&mut text, config);
+    let targets = config.targets.len();
+    let runs: f64 = config.targets.iter().map(|target| target.interval.as_secs_f64().recip()).sum();
+    let shard = shard.map(|shard| format!(", shard {shard}")).unwrap_or_default();
+    let _ = writeln!(text, "targets: {} of {}{shard}", grouped(targets), grouped(config.all_targets));
+    let _ = writeln!(text, "runs: {} a second", fraction(runs));
+    let (series, bytes) = (grouped(cost.series), grouped(cost.bytes));
+    let _ = writeln!(text, "a scrape: {series} series of targets, {bytes} bytes");
+    let (series, bytes) = (grouped(cost.series_per_target), grouped(cost.bytes_per_target));
+    let _ = writeln!(text, "a target: {series} series, {bytes} bytes, about {} KiB of memory", MEMORY / 1024);
+    let _ = writeln!(text, "memory of all: about {} KiB", grouped((targets * MEMORY).div_ceil(1024)));
+    Ok(text)
+}
+
+fn list(text: &mut String, config: &Config) -> fmt::Result {
+    config.targets.iter().take(LISTED).try_for_each(|target| line(text, target))?;
+    if let more @ 1.. = config.targets.len().saturating_sub(LISTED) {
+        writeln!(text, "… and {} more targets", grouped(more))?;
+    }
+    for entry in &config.modules {
+        // A name may hold anything, and this is a line.
+        let name = entry.name.escape_debug();
+        match &entry.module {
+            Ok(_) => writeln!(text, "module {name}: can be used")?,
+            Err(error) => writeln!(text, "module {name}: cannot be used: {error}")?,
+        }
+    }
+    Ok(())
+}
+
+fn line(text: &mut String, target: &Target) -> fmt::Result {
+    let url = &target.spec.url;
+    // Keys stand in queries.
+    let hidden = if url.query().is_some() { "?…" } else { "" };
+    write!(
+        text,
+        "target {}: {}{hidden}",
+        target.name.escape_debug(),
+        url.as_str().split(['?', '#']).next().unwrap_or_default()
+    )?;
+    let (interval, timeout) = (format_duration(target.interval), format_duration(target.spec.timeout));
+    write!(text, " every {interval}, timeout {timeout}, module {}", target.module.escape_debug())?;
+    if let Some(slow) = target.slow_after {
+        write!(text, ", slow after {}", format_duration(slow))?;
+    }
+    text.push_str(match target.metrics {
+        Detail::Totals => ", totals",
+        Detail::Phases => ", phases",
+    });
+    target.labels.iter().try_for_each(|(name, value)| write!(text, ", {name}={value:?}"))?;
+    text.push('\n');
+    Ok(())
+}
+
+/// `1,234,567`
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (n, digit) in digits.char_indices() {
+        if n > 0 && (digits.len() - n) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Three digits that count.
+fn fraction(number: f64) -> String {
+    let decimals = if number >= 100.0 {
+        0
+    } else if number >= 1.0 {
+        1
+    } else {
+        4
+    };
+    format!("{number:.decimals$}")
+}
