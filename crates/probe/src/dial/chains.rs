@@ -78,9 +78,8 @@ impl Chains {
         let all_read = certificates.len() == 1 + others.len();
         let good = all_read.then(|| validity(&certificates)).filter(|good| verdict.is_ok() && good.contains(&second));
         if is_new || good.is_some() {
-            self.with(|kept| {
-                kept.put(key, Kept { bytes: bytes(&certificates), certificates: certificates.clone(), good })
-            });
+            let chain = Kept { bytes: bytes(&certificates), certificates: certificates.clone(), good };
+            self.with(|kept| kept.put(key, chain));
         }
         Judged { certificates, verdict }
     }

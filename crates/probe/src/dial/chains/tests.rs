@@ -196,7 +196,7 @@ fn what_is_no_certificate_is_left_out_each_time() {
         // Nobody knows until when it is valid.
         let (reason, said, asked) = kit.judges(&chain, "good.test", MIDDLE);
         assert_eq!((reason, said.len(), asked), (None, 1, 1));
-        let (reason, said, asked) = kit.judges(&[none.clone()], "good.test", MIDDLE);
+        let (reason, said, asked) = kit.judges(std::slice::from_ref(&none), "good.test", MIDDLE);
         assert_eq!((reason, said.len(), asked), (Some(Reason::TlsUntrusted), 0, 1));
     }
 }
