@@ -174,8 +174,8 @@ impl ExternalMetrics {
         let mut known = lock(&self.0.known);
         let before = self.0.list();
         let primary = targets.first().map(|config| {
-            let known = before.targets.first().filter(|first| first.name.text() == config.name);
-            known.and(before.primary.clone()).unwrap_or_default()
+            let same = before.targets.first().filter(|first| first.name.text() == config.name);
+            same.and(before.primary.clone()).unwrap_or_default()
         });
         let by_name: HashMap<&str, &Listed> =
             before.targets.iter().map(|listed| (listed.name.text(), listed)).collect();

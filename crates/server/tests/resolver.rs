@@ -24,7 +24,28 @@ fn main() -> ExitCode {
     own_network::run(&[
         ("the_server_tells_each_reason", |_| reasons::tells_each_reason(Place::OwnNetwork)),
         ("p5_a_silent_resolver_holds_up_nothing", p5_a_silent_resolver_holds_up_nothing),
+        ("when_no_target_can_be_reached_the_prober_says_so", when_no_target_can_be_reached_the_prober_says_so),
     ])
+}
+
+/// A resolver that fails and a route that is missing are of the prober's own side, until somebody is reached.
+fn when_no_target_can_be_reached_the_prober_says_so(_: &Dns) {
+    let cut_off = "targets:\n- {name: name, url: 'http://failing.test/', interval: 200ms}\n\
+                   - {name: route, url: 'http://127.1.2.3/', interval: 200ms}\n";
+    let file = kit::file("cut-off.yml", cut_off);
+    let exporter = Exporter::start(&["--config.file", file.to_str().unwrap()]);
+    exporter.wait_until("it says so", || exporter.metric("external_access_prober_isolated") == Some(1.0));
+    exporter.page_that("/3-shake-status", |page| page.contains("name is unknown: dns_failure"));
+    // Verdicts and counts are what the runs found.
+    assert_eq!(exporter.metric(r#"external_access_up{target="route"}"#), Some(0.0));
+    let failures = r#"external_access_failures_total{target="route",reason="connect_unreachable"}"#;
+    assert!(exporter.metric(failures) >= Some(1.0));
+    let peer = kit::Peer::plain(|_| kit::ok());
+    let reached = format!("{cut_off}- {{name: here, url: '{}', interval: 200ms}}\n", peer.url("/"));
+    std::fs::write(&file, reached).unwrap();
+    exporter.signal(Signal::HUP);
+    exporter.page_that("/3-shake-status", |page| page.contains("name is down: dns_failure"));
+    exporter.wait_until("it says so no more", || exporter.metric("external_access_prober_isolated") == Some(0.0));
 }
 
 /// Each run has its turn, no look-up is started beside one that is under way, and the server stops when it is told to.

@@ -45,6 +45,8 @@ async fn s3_open_metrics_is_as_its_specification_has_it() {
             "external_access_last_success_timestamp_seconds seconds",
             "external_access_phase_duration_seconds seconds",
             "external_access_run_duration_seconds seconds",
+            "external_access_slow_after_seconds seconds",
+            "external_access_start_lag_seconds seconds",
             "external_access_tls_chain_not_after_timestamp_seconds seconds",
             "external_access_tls_not_after_timestamp_seconds seconds",
             "http_request_duration_seconds seconds",

@@ -10,6 +10,7 @@
 //! | [`limits`] | the limit, and readers that do not read or leave (S7, S24) |
 //! | [`pieces`] | that a scrape is written while it is read |
 //! | [`tls`] | what is known of a handshake, and nothing else |
+//! | [`applied`] | targets that come, change and go, and what they cost |
 //! | [`load`] | scrapes while others record (V11) |
 //! | [`ask`], [`exposed`], [`protobuf`], [`kit`], [`subjects`] | how scrapes are asked for and read; what is scraped |
 //!
@@ -19,6 +20,7 @@
 #![allow(clippy::float_cmp)] // what is compared is the same number or a wrong one
 
 mod answers;
+mod applied;
 mod ask;
 mod exposed;
 mod foreign;

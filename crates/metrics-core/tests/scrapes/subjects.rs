@@ -16,7 +16,7 @@ use metrics_core::prometheus::proto::{
 use metrics_core::prometheus::{CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounter, Opts, Registry};
 use metrics_core::{
     BuildInfo, Config, ExternalConfig, ExternalMetrics, HandlerConfig, HttpMetrics, MetricsHandler, MissCause, Outcome,
-    Phase, ProcessMetrics, Reason, TlsOutcome,
+    Phase, ProcessMetrics, Reason, TargetConfig, TlsOutcome,
 };
 
 pub(crate) fn handler(registry: &Registry) -> MetricsHandler {
@@ -93,6 +93,14 @@ pub(crate) async fn everything() -> Registry {
     ProcessMetrics::register(&registry).unwrap();
     BuildInfo::register(&registry, "test_build_info", "1.2.3", "0123abc", "1.89.0").unwrap();
     let external = ExternalMetrics::register_with(&registry, &ExternalConfig { native_histograms: true }).unwrap();
+    let slow = TargetConfig {
+        name: "slow".to_owned(),
+        interval: Duration::from_secs(60),
+        slow_after: Some(Duration::from_millis(1500)),
+        labels: vec![("team".to_owned(), "a \"b\"".to_owned())],
+        phases: true,
+    };
+    external.apply(&[slow]).unwrap()[0].record(&outcome(Duration::from_secs(2)));
     targets(&external, 30, 20);
     for odd in ["", "\"q\" \\ \n \r \t {le=\"1\"} # EOF", "日本語 \u{1f980}", " "] {
         let target = external.target(odd, Duration::from_millis(1500));
@@ -171,7 +179,7 @@ fn foreign(registry: &Registry) {
         family(
             "external_access_primary",
             MetricType::GAUGE,
-            vec![gauge(1.0), labelled(gauge(2.0), &[("target", "https://00000000000000000000.example")])],
+            vec![gauge(1.0), labelled(gauge(2.0), &[("team", "a \"b\""), ("target", "slow")])],
         ),
     ];
     registry.register(collector("app_odd", move || odd.clone())).unwrap();

@@ -34,7 +34,7 @@ pub struct Dns {
 }
 
 impl Dns {
-    /// Listens on this address. Names that are not in the table do not exist.
+    /// Listens on this address. Names that are not in the table, as they are or with `*` for their first label, do not exist.
     pub fn start(address: SocketAddr, table: &[(&str, Answer)]) -> io::Result<Self> {
         let socket = UdpSocket::bind(address)?;
         let table: HashMap<_, _> = table.iter().map(|(name, answer)| ((*name).to_owned(), answer.clone())).collect();
@@ -51,7 +51,8 @@ impl Dns {
                     asked.push(question);
                     before
                 };
-                let answer = table.get(&question.name).cloned().unwrap_or(Answer::Error(NAME_ERROR));
+                let any = || table.get(&format!("*.{}", question.name.split_once('.')?.1));
+                let answer = table.get(&question.name).or_else(any).cloned().unwrap_or(Answer::Error(NAME_ERROR));
                 if let Some(reply) = question.reply(&answer, before) {
                     let _ = socket.send_to(&reply, from);
                 }

@@ -58,6 +58,8 @@ fn table() -> Vec<(&'static str, Answer)> {
         ("truncated.test", Answer::Truncated),
         ("silent.test", Answer::Silence),
         ("silent-too.test", Answer::Silence),
+        ("*.silent.test", Answer::Silence),
+        ("*.good.test", to(&["127.0.0.1"])),
         ("rebound.test", Answer::Then(ips(&["127.0.0.2"]), ips(&["127.0.0.3"]))),
         ("mixed.test", to(&["127.0.0.3", "127.0.0.2"])),
     ]

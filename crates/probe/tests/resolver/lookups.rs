@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
+use futures::future::{join, join_all};
 use metrics_core::{Phase, Reason};
 use probe::Module;
 
-use crate::asked::{Ask, SHORT, UP, ask, failed, module, reached};
+use crate::asked::{Ask, SECOND, SHORT, UP, ask, failed, module, reached};
 use crate::block_on;
 use crate::kit::{Peer, ok, redirect};
 use crate::kit_dns::Dns;
@@ -17,6 +18,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("p3_p4_what_a_resolver_says", p3_p4_what_a_resolver_says),
     ("p5_a_resolver_that_is_silent", p5_a_resolver_that_is_silent),
     ("p5_runs_do_not_pile_up_lookups", p5_runs_do_not_pile_up_lookups),
+    ("p5_names_that_are_not_answered_leave_room_for_others", p5_names_that_are_not_answered),
     ("a_redirect_to_a_name_that_does_not_exist", a_redirect_to_a_name_that_does_not_exist),
 ];
 
@@ -81,6 +83,43 @@ fn p5_runs_do_not_pile_up_lookups(dns: &Dns) {
         assert!(start.elapsed() < LONGER_THAN_SILENCE);
         // One look-up asks twice: for IPv4 and for IPv6.
         assert_eq!(dns.asked("silent-too.test"), 2);
+    });
+}
+
+/// More names than there are threads for look-ups, on a resolver that is silent about them and answers for others.
+fn p5_names_that_are_not_answered(dns: &Dns) {
+    const HALF: usize = 16;
+    let (peer, env) = (Peer::plain(|_| ok()), probe::Env::default());
+    let names = |kind: &str| (0..60).map(|n| format!("{n}.{kind}.test")).collect::<Vec<_>>();
+    let (silent, good) = (names("silent"), names("good"));
+    let run = |name: &str, timeout| {
+        let url = format!("http://{name}:{}/", peer.address.port());
+        let env = &env;
+        async move { failed(&Ask::by(Module::default()).within(timeout).of_in(&url, env).await) }
+    };
+    let timed_out = (Some(Reason::DnsTimeout), Some(Phase::Resolve), None);
+    block_on(async {
+        // Nobody knows yet what they are. Each run ends in time, also where its name had no turn.
+        let found = join_all(silent.iter().map(|name| run(name, SHORT))).await;
+        assert!(found.iter().all(|found| *found == timed_out), "{found:?}");
+        // Their look-ups go on until the system gives up on them.
+        let others = join_all(good.iter().map(|name| run(name, LONGER_THAN_SILENCE))).await;
+        assert!(others.iter().all(|found| *found == UP), "{others:?}");
+        let asked: Vec<_> = silent.iter().filter(|name| dns.asked(name) > 0).collect();
+        assert_eq!(asked.len(), 2 * HALF);
+
+        let (found, others) = join(
+            join_all(asked.iter().map(|name| run(name, SHORT))),
+            join_all(good.iter().map(|name| run(name, 10 * SECOND))),
+        )
+        .await;
+        // Whose first look-up ends only now gets what that one found.
+        let given_up = (Some(Reason::DnsFailure), Some(Phase::Resolve), None);
+        assert!(found.iter().all(|found| [timed_out, given_up].contains(found)), "{found:?}");
+        assert!(others.iter().all(|found| *found == UP), "{others:?}");
+        // One look-up asks twice: for IPv4 and for IPv6.
+        let again = asked.iter().filter(|name| dns.asked(name) > 2).count();
+        assert!(again <= HALF, "{again}");
     });
 }
 
