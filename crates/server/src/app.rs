@@ -34,7 +34,7 @@ pub(crate) async fn run(flags: Flags, config: probe::Config, digest: [u8; 32]) -
     let http = HttpMetrics::register_with(&registry, &metrics_config(&flags))?;
     let native_histograms = flags.native_histograms;
     let external = ExternalMetrics::register_with(&registry, &ExternalConfig { native_histograms })?;
-    let reloaded = ReloadMetrics::register(&registry, "actix_exporter_config")?;
+    let outcomes = ReloadMetrics::register(&registry, "actix_exporter_config")?;
     ProcessMetrics::register(&registry)?;
     BuildInfo::register(&registry, "actix_exporter_build_info", cli::VERSION, cli::REVISION, cli::RUSTC)?;
     let metrics = MetricsHandler::register_with(&registry, &flags.handler())?;
@@ -45,10 +45,10 @@ pub(crate) async fn run(flags: Flags, config: probe::Config, digest: [u8; 32]) -
     let threads = cores.min(MOST_PROBERS);
     let engine = Arc::new(Engine::new(EngineConfig { threads, most_runs }, env, external));
     engine.apply(config.targets)?;
-    reloaded.succeeded();
+    outcomes.succeeded();
     let reloader = Reloader {
         engine: engine.clone(),
-        metrics: reloaded,
+        metrics: outcomes,
         hangups,
         auto: flags.auto_reload(),
         seen: digest,

@@ -52,7 +52,7 @@ impl Reloader {
         (Reloads(reloads), self.run(askers))
     }
 
-    async fn run(mut self, mut asked: mpsc::Receiver<Asker>) {
+    async fn run(mut self, mut requests: mpsc::Receiver<Asker>) {
         let mut clock = self.auto.map(|every| {
             let mut clock = interval_at(Instant::now() + every, every);
             clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -61,10 +61,10 @@ impl Reloader {
         loop {
             let mut askers = Vec::new();
             let why = tokio::select! {
-                Some(asker) = asked.recv() => {
+                Some(asker) = requests.recv() => {
                     askers.push(asker);
                     // One answer for all whose request came before it is looked for.
-                    askers.extend(std::iter::from_fn(|| asked.try_recv().ok()));
+                    askers.extend(std::iter::from_fn(|| requests.try_recv().ok()));
                     "POST /-/reload"
                 }
                 _ = self.hangups.recv() => "SIGHUP",

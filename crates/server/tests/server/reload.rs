@@ -114,7 +114,7 @@ fn many_requests_at_once_are_each_told_the_truth() {
     let exporter = exporter(&file.0, &[]);
     for n in 0..5 {
         // Whoever asks after the file was written is told of what is in it, and of nothing before.
-        let text = if n % 2 == 0 { BROKEN.to_owned() } else { targets(&peer, &["a", "b", "c"][..1 + n % 3], "") };
+        let text = if n % 2 == 0 { BROKEN.to_owned() } else { targets(&peer, &["a", "b", "c"][..=n % 3], "") };
         file.write(&text);
         std::thread::scope(|scope| {
             let asking: Vec<_> = (0..32).map(|_| scope.spawn(|| exporter.reload())).collect();
