@@ -66,7 +66,12 @@ fn rows(measured: &Measured) -> Result<Vec<Row>> {
             HANGING,
         ),
         row("start lag beside 1000 that hang, p99", 1e3 * of_engine("lag", "hanging")?, " ms", LAG),
-        row("missed runs beside 1000 that hang", of_engine("missed", "hanging")?, "", 0.0),
+        row(
+            "missed runs beside 1000 that hang",
+            largest(measured, ["missed", "hanging", "engine"])?,
+            "",
+            0.0,
+        ),
         row("CPU of a scrape over HTTP", scrapes, " ns a series", SCRAPE),
         row("memory that scrapes add", mebibytes(grown), " MiB", GROWN),
     ])
@@ -145,7 +150,7 @@ missed hanging engine 0\nlag hanging engine 0.1
 p50 healthy engine 1000000\np99 healthy engine 9000000\ncpu healthy engine 7\nruns healthy engine 10000
 missed healthy engine 0\nlag healthy engine 0.005
 p50 hanging engine 1000000\np99 hanging engine 9900000\ncpu hanging engine 6.5\nruns hanging engine 10000
-missed hanging engine 2\nlag hanging engine 0.5
+missed hanging engine 0\nlag hanging engine 0.5
 ";
 
     fn failed(output: &str) -> Vec<String> {
