@@ -72,8 +72,9 @@ impl Side {
         use Reason as R;
         match reason {
             Some(R::DnsFailure | R::DnsTimeout | R::ConnectUnreachable) => Self::Ours,
-            Some(R::ConnectTimeout | R::TlsTimeout | R::ResponseTimeout | R::BodyTimeout) => Self::Either,
-            Some(R::Blocked | R::Internal) => Self::Either,
+            Some(
+                R::ConnectTimeout | R::TlsTimeout | R::ResponseTimeout | R::BodyTimeout | R::Blocked | R::Internal,
+            ) => Self::Either,
             _ => Self::Theirs,
         }
     }

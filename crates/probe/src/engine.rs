@@ -114,7 +114,9 @@ impl Engine {
             list.push(watched);
         }
         let applied = Applied { added: added.len(), removed: before.len(), kept: count - added.len() };
-        before.into_values().for_each(|gone| gone.give_up());
+        for gone in before.into_values() {
+            gone.give_up();
+        }
         asking.targets = Arc::new(list);
         asking.start(added);
         Ok(applied)

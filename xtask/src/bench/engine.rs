@@ -66,12 +66,7 @@ fn rows(measured: &Measured) -> Result<Vec<Row>> {
             HANGING,
         ),
         row("start lag beside 1000 that hang, p99", 1e3 * of_engine("lag", "hanging")?, " ms", LAG),
-        row(
-            "missed runs beside 1000 that hang",
-            largest(measured, ["missed", "hanging", "engine"])?,
-            "",
-            0.0,
-        ),
+        row("missed runs beside 1000 that hang", largest(measured, ["missed", "hanging", "engine"])?, "", 0.0),
         row("CPU of a scrape over HTTP", scrapes, " ns a series", SCRAPE),
         row("memory that scrapes add", mebibytes(grown), " MiB", GROWN),
     ])
