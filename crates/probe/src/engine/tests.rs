@@ -93,7 +93,10 @@ impl Fixture {
     /// The sum of all series of a family whose labels have these values among them.
     fn sum(&self, family: &str, values: &[&str]) -> u64 {
         let families = self.registry.gather();
-        let metrics = families.iter().filter(|known| known.name() == family).flat_map(|family| family.get_metric());
+        let metrics = families
+            .iter()
+            .filter(|known| known.name() == family)
+            .flat_map(metrics_core::prometheus::proto::MetricFamily::get_metric);
         let has = |metric: &&metrics_core::prometheus::proto::Metric| {
             values.iter().all(|value| metric.get_label().iter().any(|label| label.value() == *value))
         };
