@@ -13,7 +13,7 @@ use crate::exit::Exit;
 /// Targets that are listed; the others are counted.
 const LISTED: usize = 20;
 /// What a target takes while it waits for its next run: docs/performance.md.
-const MEMORY: usize = 6 * 1024;
+const MEMORY: usize = 5 * 1024;
 
 /// Reads the configuration and prints what it says. Nobody is asked.
 pub(crate) fn check(configuration: &Configuration) -> Result<(), Exit> {
