@@ -183,9 +183,11 @@ impl Shared {
 
     /// A run of this target ended so.
     fn ended(&self, target: &Target, reason: Option<Reason>) {
-        let changed = lock(&self.connectivity).ended(host(target), reason, Instant::now());
-        let Some(isolated) = changed else { return };
+        let mut connectivity = lock(&self.connectivity);
+        let Some(isolated) = connectivity.ended(host(target), reason, Instant::now()) else { return };
+        // Within the lock: changes are told in their order.
         self.metrics.isolated(isolated);
+        drop(connectivity);
         if isolated {
             log::warn!("no target can be reached, for a reason of this machine's own side: their state is unknown");
         } else {
