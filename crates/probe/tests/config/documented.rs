@@ -1,18 +1,19 @@
-//! docs/configuration.md: its examples are read, and it leaves no key out.
+//! docs/configuration.md and the README: their examples are read, and the former leaves no key out.
 
 use crate::{Scratch, refused};
 
 const DOCS: &str = include_str!("../../../../docs/configuration.md");
+const README: &str = include_str!("../../../../README.md");
 
-fn examples(language: &str) -> Vec<&'static str> {
+fn examples(page: &'static str, language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
-    DOCS.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+    page.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
 #[test]
 fn every_example_is_read() {
-    let examples = [examples("yaml"), examples("json")].concat();
-    assert!(examples.len() >= 5);
+    let examples = [examples(DOCS, "yaml"), examples(DOCS, "json"), examples(README, "yaml")].concat();
+    assert!(examples.len() >= 6);
     for example in examples {
         let scratch = Scratch::new("target_files: [list.yml]");
         // A list of targets is a file of them.
@@ -27,7 +28,7 @@ fn every_example_is_read() {
 /// The error on an unknown key lists those that are known.
 #[test]
 fn every_key_is_documented_with_an_example() {
-    let examples = examples("yaml").concat();
+    let examples = examples(DOCS, "yaml").concat();
     for wrong in ["colour: 1", "targets: [{colour: 1}]"] {
         let error = refused(wrong);
         let (_, known) = error.message().split_once("known are ").unwrap();
