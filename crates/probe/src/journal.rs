@@ -1,13 +1,13 @@
 //! What becomes of a report: metrics, the last state, and a log line when the state has changed.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use metrics_core::{MissCause, Reason};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::connectivity::Side;
-use crate::engine::Shared;
+use crate::engine::{Shared, lock};
 use crate::report::RunReport;
 use crate::schedule::Schedule;
 use crate::target::Target;
@@ -165,10 +165,6 @@ impl Watched {
             self.metrics.missed(cause, runs);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn log_state(name: &str, state: State, report: &RunReport) {

@@ -1,11 +1,11 @@
 //! The labels of a target, beside those that all have.
 
+use metrics_core::{TargetConfig, TargetError};
+
 use super::Position;
 use super::section::{Problem, Section, entries, shown, text};
 use super::yaml::Value;
 
-/// Labels of our own metrics.
-const TAKEN: [&str; 8] = ["cause", "cipher", "le", "phase", "quantile", "reason", "target", "version"];
 /// Each of them makes each line of a scrape longer.
 const MOST: usize = 10;
 /// Characters of a value, or of the name of a target.
@@ -25,13 +25,16 @@ pub(super) fn read(target: &Section<'_>) -> Result<Vec<Label>, Problem> {
     for (key, node) in entries("labels", node)?.filter(|(_, node)| !matches!(node.value, Value::Null)) {
         let wrong = |why: &str| Err(Problem::new(key.at, format!("label {}: {why}", shown(&key.text))));
         let name = key.text.as_str();
-        if !is_legal(name) {
-            return wrong(
-                "not the name of a label; write letters, digits and _, with no digit and no __ at the beginning",
-            );
-        }
-        if TAKEN.contains(&name) {
-            return wrong("the metrics have a label of this name already; choose another one");
+        match TargetConfig::check_label(name) {
+            Ok(()) if name.len() <= LONGEST => {}
+            Err(TargetError::TakenLabel { .. }) if !name.starts_with("__") => {
+                return wrong("the metrics have a label of this name already; choose another one");
+            }
+            _ => {
+                return wrong(
+                    "not the name of a label; write letters, digits and _, with no digit and no __ at the beginning",
+                );
+            }
         }
         if labels.len() == MOST {
             return wrong("one more than the ten labels that a target may have; leave some out");
@@ -42,15 +45,6 @@ pub(super) fn read(target: &Section<'_>) -> Result<Vec<Label>, Problem> {
     }
     labels.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(labels)
-}
-
-fn is_legal(name: &str) -> bool {
-    let legal = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    name.len() <= LONGEST
-        && name.chars().all(legal)
-        && !name.is_empty()
-        && !name.starts_with(|first: char| first.is_ascii_digit())
-        && !name.starts_with("__")
 }
 
 /// Refuses what cannot stand in a label: `what` is what it is.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use crate::mutants::Random;
 use crate::{Scratch, config, load, one_line, refused};
 
 /// For what takes milliseconds, on a machine that is busy.
@@ -81,45 +82,6 @@ fn no_pattern_takes_long() {
 const SEED: &str = include_str!("seed.yml");
 const LIST: &str = include_str!("list.yml");
 
-/// xorshift64*: the same mutants in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        usize::try_from(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33).unwrap() % bound
-    }
-
-    fn mutant(&mut self, seed: &str) -> Vec<u8> {
-        const SALT: [&str; 20] = [
-            ":", ": ", "\n", "\t", "  ", "- ", "[", "]", "{", "}", "&a ", "*a", "<<: ", "!!str ", "\"", "'", "|\n",
-            "#", "\0", "\u{feff}",
-        ];
-        let mut mutant = seed.as_bytes().to_vec();
-        for _ in 0..=self.below(5) {
-            let at = self.below(mutant.len() + 1);
-            let end = (at + self.below(40)).min(mutant.len());
-            match self.below(5) {
-                0 => drop(mutant.drain(at..end)),
-                1 => drop(mutant.splice(at..at, SALT[self.below(SALT.len())].bytes())),
-                2 => {
-                    let piece = mutant[at..end].to_vec();
-                    let to = self.below(mutant.len() + 1);
-                    drop(mutant.splice(to..to, piece));
-                }
-                3 => mutant.truncate(at),
-                _ => {
-                    let byte = u8::try_from(self.below(256)).unwrap();
-                    drop(mutant.splice(at..end.min(at + 1), [byte]));
-                }
-            }
-        }
-        mutant
-    }
-}
-
 #[test]
 fn the_seeds_are_right() {
     assert_eq!(config(SEED).all_targets, 3);
@@ -137,7 +99,7 @@ fn no_mutant_does_harm() {
     let mut refused = 0;
     for n in 0..3000 {
         let in_list = n % 3 == 0;
-        let mutant = random.mutant(if in_list { LIST } else { SEED });
+        let mutant = random.mutant(if in_list { LIST } else { SEED }.as_bytes());
         let lines = mutant.split(|byte| *byte == b'\n').count();
         let (path, loaded) = if in_list {
             (main.write("list.yml", &mutant), main.load())

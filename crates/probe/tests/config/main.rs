@@ -3,6 +3,8 @@
 mod documented;
 mod files;
 mod hostile;
+#[path = "../kit/mutants.rs"]
+mod mutants;
 mod read;
 mod refused;
 mod shard;

@@ -2,6 +2,8 @@
 
 mod documented;
 mod hostile;
+#[path = "../kit/mutants.rs"]
+mod mutants;
 mod read;
 mod refused;
 mod secrets;
