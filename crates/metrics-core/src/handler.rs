@@ -6,17 +6,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::body::BodyStream;
 use actix_web::dev::{AppService, HttpServiceFactory};
-use actix_web::http::{ConnectionType, Method, Version, header};
-use actix_web::web::{self, Bytes};
-use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder, rt};
-use futures::stream;
+use actix_web::http::{Method, header};
+use actix_web::web;
+use actix_web::{HttpRequest, HttpResponse, rt};
 use prometheus::Registry;
 use tokio::sync::Semaphore;
 
 use crate::adapter::gather_foreign;
-use crate::exposition::{Exposition, Fault, Filter, Format, Plan, Stream, accepted_format, accepts_gzip};
+use crate::answer;
+use crate::exposition::{Fault, Filter, Format, Plan, accepted_format};
 use crate::pages::method_not_allowed;
 use crate::register::{RegisterError, Sources, register};
 use tally::Tally;
@@ -132,19 +131,11 @@ impl HttpServiceFactory for MetricsHandler {
 
 impl Handler {
     async fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let mut response = match *request.method() {
+        let response = match *request.method() {
             Method::GET => self.scrape(request).await,
-            Method::HEAD => {
-                let nothing = BodyStream::new(stream::empty::<Result<Bytes, Error>>());
-                head(request, self.format(request)).body(nothing)
-            }
+            Method::HEAD => answer::head_alone(request, self.format(request)),
             _ => method_not_allowed(),
         };
-        if request.version() < Version::HTTP_11 {
-            // Who knows no chunks, which actix-web sends all the same, finds the end of a body in that of the connection.
-            response.head_mut().no_chunking(true);
-            response.head_mut().set_connection_type(ConnectionType::Close);
-        }
         self.tally.answered(response.status());
         response
     }
@@ -160,10 +151,7 @@ impl Handler {
         let format = self.format(request);
         let filter = filter(request);
         match self.plan(format, filter, timeout.mul_f32(0.9)).await {
-            Ok(plan) => {
-                let stream = Stream::new(Exposition::new(plan, format), accepts_gzip(request.headers()), slot);
-                head(request, format).body(stream)
-            }
+            Ok(plan) => answer::whole(request, plan, format, slot),
             Err(error) => HttpResponse::InternalServerError()
                 .content_type("text/plain; charset=utf-8")
                 .body(format!("the metrics cannot be read: {error}\n")),
@@ -208,17 +196,6 @@ impl Handler {
         }
         Ok(plan)
     }
-}
-
-/// The head of the answer to a scrape.
-fn head(request: &HttpRequest, format: Format) -> HttpResponseBuilder {
-    let mut response = HttpResponse::Ok();
-    response.content_type(format.content_type());
-    response.insert_header((header::VARY, "Accept, Accept-Encoding"));
-    if accepts_gzip(request.headers()) {
-        response.insert_header((header::CONTENT_ENCODING, "gzip"));
-    }
-    response
 }
 
 /// The families that are asked for. The parameter is that of client_golang's handler.

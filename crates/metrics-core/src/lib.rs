@@ -56,6 +56,9 @@
 mod actix;
 mod adapter;
 #[cfg(feature = "actix-web")]
+mod answer;
+mod blackbox;
+#[cfg(feature = "actix-web")]
 mod cells;
 #[cfg(feature = "actix-web")]
 mod exposition;
@@ -76,6 +79,7 @@ mod vocab;
 
 #[cfg(feature = "actix-web")]
 pub use actix::{CountedBody, CountedFuture, CountedService};
+pub use blackbox::{BlackboxLeaf, BlackboxProbe, BlackboxTls};
 #[cfg(feature = "actix-web")]
 pub use external::Cost;
 pub use external::{ExternalConfig, ExternalMetrics, Outcome, Target, TargetConfig, TargetError, TlsOutcome};

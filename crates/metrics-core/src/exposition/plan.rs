@@ -102,6 +102,13 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Of one set alone, whose names are apart from each other in every format.
+    pub(crate) fn of(source: Arc<dyn Source>, format: Format) -> Self {
+        Self::new(vec![source], Vec::new(), format, &None, &mut Vec::new())
+    }
+}
+
 struct Planning<'a> {
     format: Format,
     families: BTreeMap<String, Planned>,
