@@ -6,6 +6,7 @@ mod error;
 mod files;
 mod labels;
 mod modules;
+mod on_demand;
 mod section;
 mod target_files;
 mod targets;
@@ -17,17 +18,19 @@ use std::time::Duration;
 
 pub use error::{FileError, Position};
 pub use modules::{ModuleEntry, ModuleFile, load_module};
+pub use on_demand::OnDemand;
 
 use self::clients::Clients;
 use self::files::Files;
 use self::section::{Problem, Section};
 use self::targets::Targets;
+use crate::allow::Allow;
 use crate::dial::tls::Roots;
 use crate::shard::Shard;
 use crate::target::Target;
 
 /// What there is in a configuration file.
-const KNOWN: [&str; 3] = ["targets", "target_files", "modules"];
+const KNOWN: [&str; 4] = ["targets", "target_files", "modules", "probe"];
 
 /// What the file says nothing of.
 #[derive(Debug, Clone)]
@@ -40,6 +43,8 @@ pub struct ConfigDefaults {
     pub timeout: Option<Duration>,
     /// The share of the targets that is asked.
     pub shard: Shard,
+    /// Where runs on demand may go, besides what the file allows: `--probe.allow`.
+    pub allow: Vec<Allow>,
 }
 
 /// A configuration file that was read, with all files that it names.
@@ -51,6 +56,8 @@ pub struct Config {
     pub all_targets: usize,
     /// All that are in the file, those that cannot be used too.
     pub modules: Vec<ModuleEntry>,
+    /// What may be asked besides the targets, when somebody asks for it.
+    pub on_demand: OnDemand,
 }
 
 /// A configuration file, and which content that was.
@@ -78,13 +85,15 @@ fn read(path: &Path, defaults: &ConfigDefaults, files: &mut Files) -> Result<Con
     let root = yaml::read(&files.text(path)?, "write targets: and a target below it").map_err(wrong)?;
     let file = Section::new("the file", &root, &KNOWN).map_err(wrong)?;
     let modules = file.get("modules").map_or(Ok(Vec::new()), |node| modules::read(path, node)).map_err(wrong)?;
+    let allow = file.get("probe").map_or(Ok(Vec::new()), on_demand::read).map_err(wrong)?;
     let mut targets = Targets::new(defaults, Clients::new(&defaults.roots, &modules), files);
     if let Some(node) = file.get("targets") {
         targets.read(path, node)?;
     }
     target_files::read(path, &file, &mut targets)?;
+    let on_demand = targets.on_demand([&defaults.allow[..], &allow].concat());
     let (targets, all_targets) = targets.done();
-    Ok(Config { targets, all_targets, modules })
+    Ok(Config { targets, all_targets, modules, on_demand })
 }
 
 fn located(path: &Path, problem: Problem) -> FileError {

@@ -9,16 +9,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use actix_rt::Arbiter;
 use futures::future::LocalBoxFuture;
 use metrics_core::{ExternalMetrics, Reason, TargetError};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
-use self::ask::ask;
+use self::ask::{ask, ask_once};
+use crate::allow::AllowList;
 use crate::connectivity::Connectivity;
 use crate::journal::{Plan, Watched};
 use crate::report::RunReport;
 use crate::run::{Env, run};
 use crate::schedule::{phase, stable_hash};
-use crate::target::Target;
+use crate::target::{Spec, Target};
 
 /// How much an engine takes of its machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,7 @@ impl Default for EngineConfig {
 /// Asks targets for as long as it is not stopped.
 pub struct Engine {
     shared: Arc<Shared>,
+    env: Env,
     asking: Mutex<Asking>,
 }
 
@@ -47,6 +49,8 @@ struct Asking {
     targets: Arc<Vec<Arc<Watched>>>,
     /// Each is started when it is needed.
     threads: Vec<Option<Arbiter>>,
+    /// Runs on demand so far: they take the threads in turn.
+    demanded: usize,
     stopped: bool,
 }
 
@@ -75,13 +79,15 @@ pub struct Applied {
 impl Engine {
     /// An engine that asks nobody yet.
     pub fn new(config: EngineConfig, env: Env, metrics: ExternalMetrics) -> Self {
+        let of_targets = env.clone();
         let run = move |target: Arc<Target>| -> LocalBoxFuture<'static, RunReport> {
-            let env = env.clone();
+            let env = of_targets.clone();
             Box::pin(async move { run(&target.spec, &env).await })
         };
         let threads = (0..config.threads.max(1)).map(|_| None).collect();
-        let asking = Asking { targets: Arc::default(), threads, stopped: false };
-        Self { shared: Arc::new(Shared::new(config.most_runs, metrics, Box::new(run))), asking: Mutex::new(asking) }
+        let asking = Asking { targets: Arc::default(), threads, demanded: 0, stopped: false };
+        let shared = Arc::new(Shared::new(config.most_runs, metrics, Box::new(run)));
+        Self { shared, env, asking: Mutex::new(asking) }
     }
 
     /// Asks these targets from now on and no others, the first one being the primary. Those that were there before under the
@@ -127,23 +133,38 @@ impl Engine {
         lock(&self.asking).targets.clone()
     }
 
-    /// Starts no more runs and drops those under way, unrecorded.
+    /// Asks what `spec` says, once and at once, of nobody but whom `allow` has. It is run where the targets are, and journalled
+    /// nowhere. Who no longer waits for it ends it. `None` where the thread is gone, with the engine.
+    pub async fn ask_once(&self, spec: Spec, allow: Arc<AllowList>) -> Option<RunReport> {
+        let (asker, report) = oneshot::channel();
+        let env = self.env.confined(allow);
+        lock(&self.asking).next_thread().spawn_fn(move || _ = actix_rt::spawn(ask_once(spec, env, asker)));
+        report.await.ok()
+    }
+
+    /// Starts no more runs of targets and drops those under way, unrecorded. Runs on demand are asked on.
     pub fn stop(&self) {
         let mut asking = lock(&self.asking);
         asking.stopped = true;
-        for thread in asking.threads.iter_mut().filter_map(Option::take) {
-            thread.stop();
-        }
+        asking.targets.iter().for_each(|watched| watched.give_up());
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.stop();
+        for thread in lock(&self.asking).threads.iter().flatten() {
+            thread.stop();
+        }
     }
 }
 
 impl Asking {
+    fn next_thread(&mut self) -> &Arbiter {
+        self.demanded = self.demanded.wrapping_add(1);
+        let threads = self.threads.len();
+        self.threads[self.demanded % threads].get_or_insert_with(Arbiter::new)
+    }
+
     fn start(&mut self, targets: Vec<Arc<Watched>>) {
         if self.stopped {
             return;

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::future::{Ready, ready};
 use std::io;
 use std::rc::Rc;
+use std::time::UNIX_EPOCH;
 
 use actix_service::Service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
@@ -22,6 +23,15 @@ use crate::failure::{self, Failed};
 use crate::module::StatusCodes;
 use crate::request::Request;
 use crate::wire::{Protocol, Seen, Stream, Wire, bodiless};
+
+/// What leads elsewhere, where a Location says so.
+const REDIRECTS: [StatusCode; 5] = [
+    StatusCode::MOVED_PERMANENTLY,
+    StatusCode::FOUND,
+    StatusCode::SEE_OTHER,
+    StatusCode::TEMPORARY_REDIRECT,
+    StatusCode::PERMANENT_REDIRECT,
+];
 
 /// The response to one request, as far as its head.
 pub(crate) struct Answer {
@@ -96,10 +106,8 @@ impl Answer {
     /// Where a redirect leads; `None` for a response that is no redirect, and for one that names no place where its status is
     /// one of those that `expected` names.
     pub(crate) fn redirect(&self, from: &Url, expected: &StatusCodes) -> Option<Result<Url, Failed>> {
-        use StatusCode as S;
-        let redirects = [S::MOVED_PERMANENTLY, S::FOUND, S::SEE_OTHER, S::TEMPORARY_REDIRECT, S::PERMANENT_REDIRECT];
         let final_here = !self.headers().contains_key(header::LOCATION) && expected.contain(self.status().as_u16());
-        (redirects.contains(&self.status()) && !final_here).then(|| {
+        (REDIRECTS.contains(&self.status()) && !final_here).then(|| {
             let location = self.headers().get(header::LOCATION);
             let location = location.ok_or_else(|| Failed::new(Reason::Redirect, "a redirect without a Location"))?;
             let location = String::from_utf8_lossy(location.as_bytes());
@@ -117,6 +125,23 @@ impl Answer {
                 Err(Failed::new(Reason::Redirect, format!("to scheme {}, which is not followed", to.scheme())))
             }
         })
+    }
+
+    /// Whether it names another place, be it gone to or not.
+    pub(crate) fn redirects(&self) -> bool {
+        REDIRECTS.contains(&self.status()) && self.headers().contains_key(header::LOCATION)
+    }
+
+    /// Bytes of the body, where the head says it.
+    pub(crate) fn content_length(&self) -> Option<u64> {
+        if !self.to_head && bodiless(self.status().as_u16()) { Some(0) } else { self.announced_length() }
+    }
+
+    /// In Unix time.
+    pub(crate) fn last_modified(&self) -> Option<i64> {
+        let date = self.headers().get(header::LAST_MODIFIED)?.to_str().ok()?;
+        let since = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_secs()).ok()
     }
 
     /// Hands the body to `reader`, to its end.

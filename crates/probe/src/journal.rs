@@ -114,6 +114,11 @@ impl Watched {
         }
     }
 
+    /// What it is asked; `None` once it is asked no more.
+    pub fn target(&self) -> Option<Arc<Target>> {
+        self.plan().map(|plan| plan.target.clone())
+    }
+
     pub(crate) fn plan(&self) -> Option<Arc<Plan>> {
         lock(&self.plan).clone()
     }

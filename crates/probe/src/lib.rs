@@ -19,6 +19,8 @@
 //! # Ok(()) }
 //! ```
 
+mod allow;
+mod blackbox;
 mod body;
 mod check;
 mod client;
@@ -40,8 +42,9 @@ mod shard;
 mod target;
 mod wire;
 
-pub use client::Client;
-pub use config::{Config, ConfigDefaults, FileError, Loaded, ModuleEntry, ModuleFile, Position, load_module};
+pub use allow::{Allow, AllowError, AllowList};
+pub use client::{Client, HostError};
+pub use config::{Config, ConfigDefaults, FileError, Loaded, ModuleEntry, ModuleFile, OnDemand, Position, load_module};
 pub use dial::pem::{Source, TlsFileError};
 pub use dial::resolve::{Override, OverrideError};
 pub use dial::tls::Roots;

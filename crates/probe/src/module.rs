@@ -2,6 +2,7 @@
 
 mod secret;
 mod status;
+mod yaml;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -119,6 +120,18 @@ pub enum Compression {
     Brotli,
     /// `identity`
     Identity,
+}
+
+impl Compression {
+    /// As it is written, in HTTP too.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+            Self::Brotli => "br",
+            Self::Identity => "identity",
+        }
+    }
 }
 
 /// Where redirects may lead.

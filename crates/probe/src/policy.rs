@@ -40,7 +40,7 @@ impl RedirectPolicy {
 
 /// Whether the address belongs to the public internet: by the special-purpose registries of IANA (RFC 6890), with the
 /// addresses in which others are wrapped judged by what is within.
-fn is_public(ip: IpAddr) -> bool {
+pub(crate) fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
         IpAddr::V6(ip) => is_public_v6(ip),

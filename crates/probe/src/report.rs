@@ -52,6 +52,12 @@ pub struct Hop {
     pub version: Option<Version>,
     /// Of the response.
     pub status: Option<u16>,
+    /// The response redirects, be it followed or not.
+    pub redirects: bool,
+    /// Bytes of the body as the response announces them; `None` where it does not say.
+    pub content_length: Option<u64>,
+    /// Last-Modified of the response, in Unix time.
+    pub last_modified: Option<i64>,
     /// The body that was read; `None` without a response, and for a redirect that was followed.
     pub body: Option<Body>,
 }
@@ -76,6 +82,9 @@ pub struct Tls {
     pub chain: Arc<[Certificate]>,
     /// Why the chain is not trusted; `None` when it is. A run goes on all the same where its module skips the verification.
     pub rejected: Option<String>,
+    /// Unix time until which the path is valid by which the leaf is trusted: the leaf, and what was presented between it and
+    /// a root. Of a root nothing is known but its key. `None` where it is not trusted.
+    pub trusted_until: Option<i64>,
 }
 
 /// What a certificate says of itself. Names are texts of the peer, escaped as RFC 4514 has it and without control characters.
@@ -108,6 +117,9 @@ impl Hop {
             tls: None,
             version: None,
             status: None,
+            redirects: false,
+            content_length: None,
+            last_modified: None,
             body: None,
         }
     }

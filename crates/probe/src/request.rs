@@ -56,12 +56,7 @@ impl Request {
             let given = headers.iter().any(|(given, _)| *given == name);
             (!given).then(|| (name, HeaderValue::from_static(value)))
         };
-        let accepted = module.compression.map(|compression| match compression {
-            Compression::Gzip => "gzip",
-            Compression::Deflate => "deflate",
-            Compression::Brotli => "br",
-            Compression::Identity => "identity",
-        });
+        let accepted = module.compression.map(Compression::as_str);
         let defaults = [
             default(header::USER_AGENT, USER_AGENT),
             default(header::ACCEPT, "*/*"),

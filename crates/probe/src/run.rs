@@ -1,12 +1,14 @@
 //! One run: hop after hop under one deadline, to a report. It records nothing, so it serves whoever asks.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use metrics_core::{Outcome, Phase, Reason, TlsOutcome};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use crate::allow::AllowList;
 use crate::body::BodyReader;
 use crate::check;
 use crate::client::Client;
@@ -26,14 +28,21 @@ const MAX_REDIRECTS: u32 = 10;
 /// What all runs share. Clones share it too.
 #[derive(Debug, Clone, Default)]
 pub struct Env {
-    pub(crate) overrides: Vec<Override>,
+    pub(crate) overrides: Arc<[Override]>,
     pub(crate) lookups: Lookups,
+    allow: Option<Arc<AllowList>>,
 }
 
 impl Env {
     /// With addresses that are used in place of what the resolver says.
     pub fn new(overrides: Vec<Override>) -> Self {
-        Self { overrides, ..Self::default() }
+        Self { overrides: overrides.into(), ..Self::default() }
+    }
+
+    /// The same, for runs that connect to nothing but what `allow` has, whichever name, address or redirect leads them.
+    #[must_use]
+    pub fn confined(&self, allow: Arc<AllowList>) -> Self {
+        Self { allow: Some(allow), ..self.clone() }
     }
 }
 
@@ -141,11 +150,14 @@ impl Run<'_> {
         let port = url.port_or_known_default().ok_or_else(no_host)?;
         let (module, deadline) = (self.client.module(), self.deadline);
 
+        let allow = self.env.allow.as_deref();
+        allow.map_or(Ok(()), |allow| allow.check_host(&host))?;
         self.begin(Phase::Resolve, url);
         let mut addresses = resolve(&host, port, self.env, deadline).await?;
         let route = Route::of(module);
         route.choose(&host, &mut addresses)?;
         self.end();
+        allow.map_or(Ok(()), |allow| allow.retain(&host, &mut addresses))?;
         if let [first, _, ..] = &self.hops[..] {
             let peer = first.address.map(|address| address.ip());
             module.redirect_policy.retain_allowed(&mut addresses, url, &first.url, peer)?;
@@ -189,6 +201,9 @@ impl Run<'_> {
         let answer = answer?;
         let hop = self.hop();
         (hop.version, hop.status) = (Some(answer.version()), Some(answer.status().as_u16()));
+        hop.redirects = answer.redirects();
+        hop.content_length = answer.content_length();
+        hop.last_modified = answer.last_modified();
         Ok(answer)
     }
 

@@ -63,7 +63,8 @@ const CASES: [Case; 11] = [
 fn p11_no_file_takes_much_memory() {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("memory-{}.yml", std::process::id()));
     let interval = Duration::from_secs(60);
-    let defaults = ConfigDefaults { roots: Roots::BuiltIn, interval, timeout: None, shard: Shard::default() };
+    let defaults =
+        ConfigDefaults { roots: Roots::BuiltIn, interval, timeout: None, shard: Shard::default(), allow: Vec::new() };
     for (name, content, most) in CASES {
         std::fs::write(&path, content()).unwrap();
         let _ = Config::load(&path, &defaults);

@@ -252,6 +252,9 @@ mod tests {
             tls: Some(Tls { chain: chain.into(), ..Tls::default() }),
             version: None,
             status: None,
+            redirects: false,
+            content_length: None,
+            last_modified: None,
             body: None,
         }
     }

@@ -30,6 +30,12 @@ impl<'c> Clients<'c> {
         Self { roots, modules, names, ready: HashMap::new() }
     }
 
+    /// All of them, by name.
+    pub(super) fn all(&mut self, files: &mut Files) -> Vec<(String, Result<Arc<Client>, String>)> {
+        let names = self.names.clone();
+        names.into_iter().map(|name| (name.to_owned(), self.get(name, files))).collect()
+    }
+
     /// The module with this name, or why it cannot be used and what to do.
     pub(super) fn get(&mut self, name: &str, files: &mut Files) -> Result<Arc<Client>, String> {
         if let Some(client) = self.ready.get(name) {

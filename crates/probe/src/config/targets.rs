@@ -13,7 +13,8 @@ use super::files::Files;
 use super::labels::{self, Label};
 use super::section::{Problem, Section, shown, text};
 use super::yaml::{Node, Value};
-use super::{ConfigDefaults, FileError, Position, located, values};
+use super::{ConfigDefaults, FileError, OnDemand, Position, located, values};
+use crate::allow::Allow;
 use crate::target::{Detail, Spec, Target, UrlError, parse_url};
 
 const KNOWN: [&str; 8] = ["name", "url", "interval", "timeout", "module", "slow_after", "labels", "metrics"];
@@ -52,6 +53,13 @@ impl std::fmt::Display for Place {
 impl<'c> Targets<'c> {
     pub(super) fn new(defaults: &'c ConfigDefaults, clients: Clients<'c>, files: &'c mut Files) -> Self {
         Self { files, defaults, clients, names: HashMap::new(), labels: None, ours: Vec::new() }
+    }
+
+    /// All modules, made ready for runs on demand, where `allow` says that there are any. One that cannot be used spoils nothing:
+    /// nobody may ever ask for it.
+    pub(super) fn on_demand(&mut self, allow: Vec<Allow>) -> OnDemand {
+        let modules = if allow.is_empty() { Vec::new() } else { self.clients.all(self.files) };
+        OnDemand::new(allow.into(), modules)
     }
 
     /// Those of our share, and how many there are in all.

@@ -24,6 +24,12 @@ pub(super) fn certificate(der: &CertificateDer<'_>) -> Option<Certificate> {
     })
 }
 
+/// Unix time until which `der` is valid; `None` if it is no certificate.
+pub(super) fn not_after(der: &CertificateDer<'_>) -> Option<i64> {
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
+    Some(parsed.validity().not_after.timestamp())
+}
+
 /// RFC 4514: the most specific part first.
 fn distinguished(name: &X509Name<'_>) -> String {
     let parts: Vec<_> = name.iter_rdn().collect();

@@ -8,10 +8,12 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ring::digest;
+use rustls::RootCertStore;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
-use super::certificate::certificate;
+use super::certificate::{certificate, not_after};
 use crate::report::Certificate;
 
 /// Chains that are kept take so many bytes at most, and as many again those that were not shown for a while. It is room for
@@ -33,6 +35,9 @@ const LARGEST: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Chains {
     verifier: Arc<dyn ServerCertVerifier>,
+    /// Those by which it verifies, and how.
+    roots: Arc<RootCertStore>,
+    provider: Arc<CryptoProvider>,
     kept: Mutex<Generations>,
 }
 
@@ -42,11 +47,17 @@ pub(super) struct Judged {
     /// What its certificates say, without those that cannot be read. Shared by all runs that see it.
     pub(super) certificates: Arc<[Certificate]>,
     pub(super) verdict: Result<(), rustls::Error>,
+    /// Until when the path is valid that is the reason for a good verdict: the leaf, and what is presented between it and a root.
+    pub(super) trusted_until: Option<i64>,
 }
 
 impl Chains {
-    pub(super) fn new(verifier: Arc<dyn ServerCertVerifier>) -> Self {
-        Self { verifier, kept: Mutex::default() }
+    pub(super) fn new(
+        verifier: Arc<dyn ServerCertVerifier>,
+        roots: Arc<RootCertStore>,
+        provider: Arc<CryptoProvider>,
+    ) -> Self {
+        Self { verifier, roots, provider, kept: Mutex::default() }
     }
 
     pub(super) fn verifier(&self) -> &dyn ServerCertVerifier {
@@ -66,22 +77,35 @@ impl Chains {
         let shown = || std::iter::once(leaf).chain(others);
         let key = key(shown(), name);
         let known = self.with(|kept| kept.get(&key));
-        if let Some(Kept { certificates, good: Some(good), .. }) = &known
+        if let Some(Kept { certificates, good: Some(good), trusted_until, .. }) = &known
             && good.contains(&second)
         {
-            return Judged { certificates: certificates.clone(), verdict: Ok(()) };
+            let (certificates, trusted_until) = (certificates.clone(), *trusted_until);
+            return Judged { certificates, verdict: Ok(()), trusted_until };
         }
         let verdict = self.verifier.verify_server_cert(leaf, others, name, ocsp, now).map(|_| ());
+        let trusted_until = verdict.as_ref().ok().and_then(|()| self.trusted_until(leaf, others, now));
         let is_new = known.is_none();
         let certificates =
             known.map_or_else(|| shown().filter_map(certificate).collect(), |Kept { certificates, .. }| certificates);
         let all_read = certificates.len() == 1 + others.len();
         let good = all_read.then(|| validity(&certificates)).filter(|good| verdict.is_ok() && good.contains(&second));
         if is_new || good.is_some() {
-            let chain = Kept { bytes: bytes(&certificates), certificates: certificates.clone(), good };
+            let certificates = certificates.clone();
+            let chain = Kept { bytes: bytes(&certificates), certificates, good, trusted_until };
             self.with(|kept| kept.put(key, chain));
         }
-        Judged { certificates, verdict }
+        Judged { certificates, verdict, trusted_until }
+    }
+
+    /// The verifier does not tell the path that it took, so it is looked for once more, in the same way.
+    fn trusted_until(&self, leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>], now: UnixTime) -> Option<i64> {
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let end = webpki::EndEntityCert::try_from(leaf).ok()?;
+        let usage = webpki::KeyUsage::server_auth();
+        let path = end.verify_for_usage(algorithms, &self.roots.roots, others, now, usage, None, None).ok()?;
+        let between = path.intermediate_certificates().filter_map(|between| not_after(&between.der()));
+        between.chain(not_after(leaf)).min()
     }
 
     fn with<T>(&self, what: impl FnOnce(&mut Generations) -> T) -> T {
@@ -129,6 +153,7 @@ struct Kept {
     certificates: Arc<[Certificate]>,
     /// When its verdict is a good one, where that is known.
     good: Option<RangeInclusive<i64>>,
+    trusted_until: Option<i64>,
 }
 
 /// The chains that were shown lately, and those before them. When the former have no room left, the latter go. So a chain stays

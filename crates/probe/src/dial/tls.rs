@@ -65,9 +65,10 @@ impl TlsClient {
         }
         // The provider is named, so that another crate's choice of a process-wide default is no concern.
         let provider = Arc::new(provider());
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(authorities), provider.clone());
+        let authorities = Arc::new(authorities);
+        let verifier = WebPkiServerVerifier::builder_with_provider(authorities.clone(), provider.clone());
         let verifier = verifier.build().map_err(TlsFileError::Roots)?;
-        let builder = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&versions)
             .expect("ring supports every version that is asked for")
             .with_webpki_verifier(verifier.clone());
@@ -86,7 +87,7 @@ impl TlsClient {
         config.resumption = Resumption::disabled();
         config.alpn_protocols = if module.enable_http2 { vec![b"h2".to_vec()] } else { Vec::new() };
         config.alpn_protocols.push(b"http/1.1".to_vec());
-        let chains = Arc::new(Chains::new(verifier));
+        let chains = Arc::new(Chains::new(verifier, authorities, provider));
         Ok(Self { config, chains, insecure_skip_verify: tls.insecure_skip_verify })
     }
 
@@ -107,8 +108,8 @@ impl TlsClient {
         config.dangerous().set_certificate_verifier(witness.clone());
         let ended = timeout_at(deadline, TlsConnector::from(Arc::new(config)).connect(name, stream)).await;
         let mut rejected = None;
-        if let Some(Judged { certificates, verdict }) = witness.testimony.get() {
-            seen.chain = certificates.clone();
+        if let Some(Judged { certificates, verdict, trusted_until }) = witness.testimony.get() {
+            (seen.chain, seen.trusted_until) = (certificates.clone(), *trusted_until);
             rejected = verdict.as_ref().err();
         }
         seen.rejected = rejected.map(ToString::to_string);

@@ -6,13 +6,15 @@ use std::time::SystemTime;
 
 use futures::FutureExt;
 use metrics_core::{MissCause, Outcome, Phase, Reason};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 use crate::journal::{Plan, Watched};
 use crate::report::{Failure, RunReport};
+use crate::run::Env;
 use crate::schedule::Schedule;
-use crate::target::Target;
+use crate::target::{Spec, Target};
 
 /// Asks a target on its grid until it is given up.
 pub(super) async fn ask(watched: Arc<Watched>) {
@@ -41,6 +43,18 @@ pub(super) async fn ask(watched: Arc<Watched>) {
         // A run ends at its timeout: what was due after it is missed because we were late ourselves.
         let latest_end = start + target.spec.timeout;
         watched.missed(MissCause::Overlap, schedule.give_up(Instant::now(), latest_end));
+    }
+}
+
+/// Asks once, and tells it to whoever waits for it still.
+pub(super) async fn ask_once(spec: Spec, env: Env, mut asker: oneshot::Sender<RunReport>) {
+    let (at, start) = (SystemTime::now(), Instant::now());
+    let run = AssertUnwindSafe(Box::pin(async { crate::run(&spec, &env).await })).catch_unwind();
+    tokio::select! {
+        report = run => {
+            let _ = asker.send(report.unwrap_or_else(|_| panicked(at, start)));
+        }
+        () = asker.closed() => {}
     }
 }
 

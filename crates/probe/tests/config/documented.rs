@@ -29,7 +29,7 @@ fn every_example_is_read() {
 #[test]
 fn every_key_is_documented_with_an_example() {
     let examples = examples(DOCS, "yaml").concat();
-    for wrong in ["colour: 1", "targets: [{colour: 1}]"] {
+    for wrong in ["colour: 1", "targets: [{colour: 1}]", "probe: {colour: 1}"] {
         let error = refused(wrong);
         let (_, known) = error.message().split_once("known are ").unwrap();
         for key in known.split(", ") {

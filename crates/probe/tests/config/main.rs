@@ -5,6 +5,7 @@ mod files;
 mod hostile;
 #[path = "../kit/mutants.rs"]
 mod mutants;
+mod on_demand;
 mod read;
 mod refused;
 mod shard;
@@ -70,7 +71,7 @@ fn one_line(error: FileError) -> FileError {
 
 fn defaults() -> ConfigDefaults {
     let interval = Duration::from_secs(60);
-    ConfigDefaults { roots: Roots::BuiltIn, interval, timeout: None, shard: Shard::default() }
+    ConfigDefaults { roots: Roots::BuiltIn, interval, timeout: None, shard: Shard::default(), allow: Vec::new() }
 }
 
 fn load(path: &Path) -> Loaded {

@@ -7,6 +7,7 @@ mod mutants;
 mod read;
 mod refused;
 mod secrets;
+mod shown;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};

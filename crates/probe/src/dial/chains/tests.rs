@@ -67,9 +67,10 @@ impl Kit {
         let mut roots = RootCertStore::empty();
         roots.add(params.self_signed(&key).unwrap().der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let webpki = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
+        let roots = Arc::new(roots);
+        let webpki = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone()).build().unwrap();
         let verifier = Arc::new(Counting(webpki, AtomicUsize::new(0)));
-        Self { issuer: Issuer::new(params, key), chains: Chains::new(verifier.clone()), verifier }
+        Self { issuer: Issuer::new(params, key), chains: Chains::new(verifier.clone(), roots, provider), verifier }
     }
 
     /// A certificate for these names, from the start of 2010 to the start of `until`.
@@ -79,6 +80,18 @@ impl Kit {
         params.not_before = date_time_ymd(2010, 1, 1);
         params.not_after = date_time_ymd(until, 1, 1);
         params.signed_by(&KeyPair::generate().unwrap(), &self.issuer).unwrap().der().clone()
+    }
+
+    /// An authority that this one has signed, until the start of `until`, and its certificate.
+    fn below(&self, until: i32) -> (Self, CertificateDer<'static>) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "below");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_before = date_time_ymd(2010, 1, 1);
+        params.not_after = date_time_ymd(until, 1, 1);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
+        (Self { issuer: Issuer::new(params, key), ..Self::new() }, certificate)
     }
 
     /// The verdict, what the certificates say, and how often the verifier was asked for it.
@@ -118,6 +131,29 @@ fn a_chain_that_is_shown_again_is_not_verified_again() {
         assert!(Arc::ptr_eq(&said, &known), "one copy for all runs");
     }
     assert_eq!(kit.kept(), 1);
+}
+
+/// Whatever else is presented: only the path to the root counts, and only where it is trusted.
+#[test]
+fn how_long_a_chain_is_trusted_is_of_its_path_alone() {
+    let kit = Kit::new();
+    let (below, between) = kit.below(2035);
+    let leaf = below.signs(&["good.test"], 2040);
+    let stranger = kit.signs(&["other.test"], 2030);
+    let until = |chain: &[CertificateDer<'_>], name: &str, now: u64| {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
+        kit.chains.judge(&chain[0], &chain[1..], &name, &[], now).trusted_until
+    };
+    // The first time it is found out, the second it is kept.
+    for _ in 0..2 {
+        let chain = [leaf.clone(), stranger.clone(), between.clone()];
+        assert_eq!(until(&chain, "good.test", MIDDLE), Some(2_051_222_400), "2035-01-01");
+        assert_eq!(until(&chain, "bad.test", MIDDLE), None);
+        assert_eq!(until(&[leaf.clone()], "good.test", MIDDLE), None, "nothing leads to the root");
+    }
+    assert_eq!(until(&[kit.signs(&["good.test"], 2030)], "good.test", MIDDLE), Some(END.try_into().unwrap()));
+    assert_eq!(until(&[kit.signs(&["good.test"], 2030)], "good.test", END + 1), None);
 }
 
 #[test]
@@ -220,7 +256,7 @@ fn room_is_bounded_and_shared_fairly() {
     let put = |kept: &mut Generations, n: usize, bytes: usize| {
         let mut key = Key::default();
         key[..size_of::<usize>()].copy_from_slice(&n.to_le_bytes());
-        kept.put(key, Kept { bytes, certificates: Arc::default(), good: None });
+        kept.put(key, Kept { bytes, certificates: Arc::default(), good: None, trusted_until: None });
         key
     };
     let bytes = LARGEST / 2;
