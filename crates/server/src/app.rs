@@ -10,11 +10,13 @@ use metrics_core::{
     BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics, ReloadMetrics,
 };
 use probe::{Engine, EngineConfig, Env};
+use tokio::sync::watch;
 
+use crate::blackbox::Blackbox;
 use crate::cli::{self, Flags};
 use crate::reload::{self, Reloader};
 use crate::signals::Signals;
-use crate::{limits, status};
+use crate::{discovery, limits, status};
 
 /// An exporter has little to do at a time; more threads would cost memory for nothing.
 const MOST_WORKERS: usize = 4;
@@ -31,7 +33,7 @@ pub(crate) async fn run(flags: Flags, config: probe::Config, digest: [u8; 32]) -
     let listeners = flags.listen_address.listeners()?;
 
     let registry = Registry::new();
-    let http = HttpMetrics::register_with(&registry, &metrics_config(&flags))?;
+    let http = HttpMetrics::register_with(&registry, &metrics_config(&flags, !config.on_demand.allow().is_empty()))?;
     let native_histograms = flags.native_histograms;
     let external = ExternalMetrics::register_with(&registry, &ExternalConfig { native_histograms })?;
     let outcomes = ReloadMetrics::register(&registry, "actix_exporter_config")?;
@@ -40,14 +42,17 @@ pub(crate) async fn run(flags: Flags, config: probe::Config, digest: [u8; 32]) -
     let metrics = MetricsHandler::register_with(&registry, &flags.handler())?;
 
     announce(&config);
+    let (gate, offset) = (Arc::new(flags.gate()), flags.timeout_offset);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let most_runs = limits::runs(flags.max_runs.get(), limits::raise_open_files());
     let threads = cores.min(MOST_PROBERS);
     let engine = Arc::new(Engine::new(EngineConfig { threads, most_runs }, env, external));
+    let (demands, demanded) = watch::channel(Arc::new(config.on_demand));
     engine.apply(config.targets)?;
     outcomes.succeeded();
     let reloader = Reloader {
         engine: engine.clone(),
+        demands,
         metrics: outcomes,
         hangups,
         auto: flags.auto_reload(),
@@ -56,11 +61,14 @@ pub(crate) async fn run(flags: Flags, config: probe::Config, digest: [u8; 32]) -
     };
     let (reloads, reloading) = reloader.start();
     let asked = engine.clone();
+    let blackbox = Blackbox { engine: engine.clone(), demands: demanded.clone(), gate, offset };
 
     let app = move || {
         App::new()
             .service(metrics.clone())
             .service(status_page(&asked))
+            .service(blackbox.clone().route())
+            .service(discovery::route(asked.clone(), demanded.clone()))
             .service(reload::route(reloads.clone()))
             .service(page("/-/healthy", || "actix-exporter is healthy.\n".to_owned()))
             // The last one is the outermost: it sees what every other makes of a request.
@@ -92,13 +100,21 @@ fn announce(config: &probe::Config) {
         ([one], 1) => log::info!("asking {} every {}", one.name, humantime::format_duration(one.interval)),
         (targets, all) => log::info!("asking {} of {all} targets", targets.len()),
     }
+    let allow = config.on_demand.allow();
+    if !allow.is_empty() {
+        log::info!("asking on demand, at /probe: {allow}");
+    }
 }
 
 /// What is asked for all the time is there before it is asked for, so that its first failure is seen as one.
-fn metrics_config(flags: &Flags) -> Config {
+fn metrics_config(flags: &Flags, is_open: bool) -> Config {
     let known = |path: &str| ("GET".to_owned(), path.to_owned());
+    let mut known_routes = vec!["/metrics", "/3-shake-status", "/-/healthy"];
+    if is_open {
+        known_routes.push("/probe");
+    }
     Config {
-        known_routes: ["/metrics", "/3-shake-status", "/-/healthy"].map(known).into(),
+        known_routes: known_routes.into_iter().map(known).collect(),
         native_histograms: flags.native_histograms,
         ..Config::default()
     }

@@ -31,6 +31,10 @@ fn text(config: &Config, shard: Option<Shard>) -> Result<String, metrics_core::T
     let _ = list(&mut text, config);
     let targets = config.targets.len();
     let runs: f64 = config.targets.iter().map(|target| target.interval.as_secs_f64().recip()).sum();
+    let allow = config.on_demand.allow();
+    if !allow.is_empty() {
+        let _ = writeln!(text, "on demand: {allow}");
+    }
     let shard = shard.map(|shard| format!(", shard {shard}")).unwrap_or_default();
     let _ = writeln!(text, "targets: {} of {}{shard}", grouped(targets), grouped(config.all_targets));
     let _ = writeln!(text, "runs: {} a second", fraction(runs));

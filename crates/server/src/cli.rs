@@ -2,13 +2,14 @@
 //! `.` and `-`. What is wrong with one is said in one line.
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use metrics_core::HandlerConfig;
 use probe::{EngineConfig, Override};
 
+use crate::blackbox::{Gate, TimeoutOffset};
 use crate::configuration::Configuration;
 use crate::exit::Exit;
 use crate::listen::ListenAddress;
@@ -32,6 +33,7 @@ pub(crate) const RUSTC: &str = env!("RUSTC_VERSION");
         actix-exporter --target https://example.com/ --probe.module blackbox.yml:http_post_2xx\n  \
         actix-exporter --config.file actix-exporter.yml --config.check\n  \
         actix-exporter --config.file actix-exporter.yml --config.enable-auto-reload --shard 1/3\n  \
+        actix-exporter --config.file blackbox.yml --probe.allow public,10.0.0.0/8\n  \
         actix-exporter --web.listen-address 127.0.0.1:9100 --log.level warn\n  \
         actix-exporter --resolve 3-shake.com:443:127.0.0.1:8443 --ca-file test-ca.pem\n\n\
         Then: curl http://localhost:2121/metrics, curl http://localhost:2121/3-shake-status"
@@ -79,6 +81,21 @@ pub(crate) struct Flags {
     #[arg(env = "ACTIX_EXPORTER_PROBE_MAX_RUNS", hide_env_values = true)]
     pub(crate) max_runs: NonZeroUsize,
 
+    /// How many requests to /probe may be under way at the same time; one more is answered 503
+    #[arg(long = "probe.max-requests", value_name = "NUMBER", default_value = "500")]
+    #[arg(env = "ACTIX_EXPORTER_PROBE_MAX_REQUESTS", hide_env_values = true)]
+    max_probes: NonZeroUsize,
+
+    /// How many requests to /probe may come in a second; one more is answered 503. 0: no limit
+    #[arg(long = "probe.rate-limit", value_name = "NUMBER", default_value = "1000")]
+    #[arg(env = "ACTIX_EXPORTER_PROBE_RATE_LIMIT", hide_env_values = true)]
+    probe_rate: u32,
+
+    /// How much earlier than the scraper's time is over a probe at /probe ends, in seconds, or with a unit
+    #[arg(long = "timeout-offset", value_name = "SECONDS", default_value = "0.5")]
+    #[arg(env = "ACTIX_EXPORTER_TIMEOUT_OFFSET", hide_env_values = true)]
+    pub(crate) timeout_offset: TimeoutOffset,
+
     /// Use this address for a host and port instead of asking the resolver, as curl's --resolve; repeatable
     #[arg(long, value_name = "HOST:PORT:ADDRESS[:PORT]", value_delimiter = ',')]
     #[arg(env = "ACTIX_EXPORTER_RESOLVE", hide_env_values = true)]
@@ -104,6 +121,11 @@ pub(crate) struct Flags {
 impl Flags {
     pub(crate) fn handler(&self) -> HandlerConfig {
         HandlerConfig { max_requests: self.max_requests, ..HandlerConfig::default() }
+    }
+
+    /// How much may be asked at /probe.
+    pub(crate) fn gate(&self) -> Gate {
+        Gate::new(self.max_probes, NonZeroU32::new(self.probe_rate))
     }
 
     /// How often to look whether the files have changed.

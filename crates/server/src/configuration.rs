@@ -2,11 +2,12 @@
 //! for each reload.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use probe::{Client, Config, ConfigDefaults, Module, Roots, Shard, Spec, Target};
+use probe::{Allow, Client, Config, ConfigDefaults, Module, OnDemand, Roots, Shard, Spec, Target};
 
 use crate::cli::duration;
 use crate::exit::Exit;
@@ -46,6 +47,13 @@ pub(crate) struct Configuration {
     #[arg(long = "probe.module", value_name = "FILE:NAME")]
     #[arg(env = "ACTIX_EXPORTER_PROBE_MODULE", hide_env_values = true)]
     module: Option<String>,
+
+    /// Open /probe, at which anyone who reaches this server can have others asked: `public` for all that is public, hosts, addresses,
+    /// networks; repeatable. Without it, and without `probe:` in --config.file, nobody is asked on demand. Addresses of loopback, private,
+    /// link-local and metadata networks are asked only where they are listed themselves
+    #[arg(long = "probe.allow", value_name = "HOST|NETWORK", value_delimiter = ',')]
+    #[arg(env = "ACTIX_EXPORTER_PROBE_ALLOW", hide_env_values = true)]
+    allow: Vec<Allow>,
 
     /// Trust the certificate authorities in this PEM file instead of the built-in ones
     #[arg(long = "ca-file", value_name = "FILE", env = "ACTIX_EXPORTER_CA_FILE", hide_env_values = true)]
@@ -130,6 +138,7 @@ impl Configuration {
             interval: self.interval,
             timeout: self.timeout,
             shard: self.shard.unwrap_or_default(),
+            allow: self.allow.clone(),
         };
         let probe::Loaded { digest, config } = Config::load(path, &defaults);
         Loaded { digest, config: config.map_err(|error| Refused::Written(error.to_string())) }
@@ -154,17 +163,23 @@ impl Configuration {
             }
         };
         let timeout = self.timeout_of(&module).map_err(Refused::Written)?;
-        let client = Client::new(module, &self.roots()).map_err(|error| Refused::Certificates(error.to_string()))?;
+        let client = |module| Client::new(module, &self.roots()).map(Arc::new);
+        let wrong = |error: probe::TlsFileError| Refused::Certificates(error.to_string());
+        let named = client(module).map_err(wrong)?;
+        let built_in = client(Module::default()).map_err(wrong)?;
+        let modules = [("http_2xx", built_in), (name, named.clone())];
+        let modules = modules.map(|(name, client)| (name.to_owned(), Ok(client)));
+        let on_demand = OnDemand::new(self.allow.clone().into(), modules);
         let target = Target {
             name: self.target.text.clone(),
-            spec: Spec { url: self.target.url.clone(), timeout, client: client.into() },
+            spec: Spec { url: self.target.url.clone(), timeout, client: named },
             module: name.to_owned(),
             interval: self.interval,
             slow_after: None,
             labels: Vec::new(),
             metrics: probe::Detail::default(),
         };
-        Ok(Config { targets: vec![target], all_targets: 1, modules: Vec::new() })
+        Ok(Config { targets: vec![target], all_targets: 1, modules: Vec::new(), on_demand })
     }
 
     fn timeout_of(&self, module: &Module) -> Result<Duration, String> {

@@ -2,9 +2,11 @@
 //! command line to an exit code: 0 for a server that was told to stop, 1 for the machine's fault, 2 for the user's.
 
 mod app;
+mod blackbox;
 mod check;
 mod cli;
 mod configuration;
+mod discovery;
 mod exit;
 mod healthcheck;
 mod limits;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use actix_web::http::header;
 use actix_web::{HttpResponse, Resource, web};
 use metrics_core::ReloadMetrics;
-use probe::Engine;
+use probe::{Engine, OnDemand};
 use tokio::signal::unix::Signal;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::configuration::{Configuration, Loaded};
@@ -36,6 +36,8 @@ impl Reloads {
 pub(crate) struct Reloader {
     pub(crate) configuration: Configuration,
     pub(crate) engine: Arc<Engine>,
+    /// Where what may be asked on demand is told.
+    pub(crate) demands: watch::Sender<Arc<OnDemand>>,
     pub(crate) metrics: ReloadMetrics,
     pub(crate) hangups: Signal,
     /// How often to look for changes.
@@ -98,6 +100,7 @@ impl Reloader {
         let config = loaded.config.map_err(|refused| refused.to_string())?;
         let count = config.targets.len();
         let applied = self.engine.apply(config.targets).map_err(|error| error.to_string())?;
+        self.demands.send_replace(config.on_demand.into());
         let targets = if count == 1 { "target" } else { "targets" };
         let (new, kept, gone) = (applied.added, applied.kept, applied.removed);
         Ok(format!("{count} {targets}: {new} new, {kept} kept, {gone} gone"))

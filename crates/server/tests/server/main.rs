@@ -3,11 +3,13 @@
 mod bad_input;
 mod check;
 mod config;
+mod confined;
 mod exporter;
 #[path = "../../../probe/tests/kit/mod.rs"]
 mod kit;
 mod ledger;
 mod module;
+mod on_demand;
 mod outside;
 mod reasons;
 mod reload;
