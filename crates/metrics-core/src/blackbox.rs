@@ -14,7 +14,6 @@ use crate::vocab::Phase;
 /// Where nothing was measured, a series is absent, but for those that rules compare: `probe_http_status_code`, `probe_http_version`,
 /// `probe_ip_protocol` and `probe_ip_addr_hash` are 0 then, as they are there.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "they are gauges of 0 and 1, each by itself")]
 pub struct BlackboxProbe {
     /// `probe_success`: 1 or 0.
     pub success: bool,

@@ -34,7 +34,7 @@ impl Blackbox {
     pub(crate) fn route(self) -> Resource {
         metrics_core::get_only("/probe", move |request: HttpRequest| {
             let blackbox = self.clone();
-            async move { blackbox.answer(&request).await.unwrap_or_else(|refused| refused.respond()) }
+            async move { blackbox.answer(&request).await.unwrap_or_else(Refused::respond) }
         })
     }
 

@@ -24,8 +24,27 @@ fn main() -> ExitCode {
     own_network::run(&[
         ("the_server_tells_each_reason", |_| reasons::tells_each_reason(Place::OwnNetwork)),
         ("p5_a_silent_resolver_holds_up_nothing", p5_a_silent_resolver_holds_up_nothing),
+        ("p17_a_name_is_looked_up_once_and_checked", p17_a_name_is_looked_up_once_and_checked),
         ("when_no_target_can_be_reached_the_prober_says_so", when_no_target_can_be_reached_the_prober_says_so),
     ])
+}
+
+/// Of a probe on demand: what was checked is what is connected to, and a name that leads elsewhere the next time is not followed.
+fn p17_a_name_is_looked_up_once_and_checked(dns: &Dns) {
+    let name = "rebound.test";
+    let allowed = kit::Peer::plain_at("127.0.0.2:0", |_| kit::ok());
+    let port = allowed.address.port();
+    let forbidden = kit::Peer::plain_at(&format!("127.0.0.3:{port}"), |_| kit::ok());
+    let file = kit::file("rebound.yml", "targets: []\nprobe: {allow: [public, 127.0.0.2]}\n");
+    let exporter = Exporter::start(&["--config.file", file.to_str().unwrap()]);
+    let probe = format!("/probe?target=http://{name}:{port}/");
+    let (head, page) = exporter.ask("GET", &probe);
+    assert!(head.starts_with("http/1.1 200 ") && page.contains("\nprobe_success 1\n"), "{head}{page}");
+    // Once for IPv4 and once for IPv6.
+    assert_eq!((dns.asked(name), allowed.connections()), (2, 1));
+    let (head, line) = exporter.ask("GET", &probe);
+    assert!(head.starts_with("http/1.1 403 "), "{head}{line}");
+    assert_eq!((allowed.connections(), forbidden.connections()), (1, 0));
 }
 
 /// A resolver that fails and a route that is missing are of the prober's own side, until somebody is reached.

@@ -11,6 +11,7 @@
 //! | [`pieces`] | that a scrape is written while it is read |
 //! | [`tls`] | what is known of a handshake, and nothing else |
 //! | [`applied`] | targets that come, change and go, and what they cost |
+//! | [`blackbox`] | one probe under blackbox_exporter's names |
 //! | [`load`] | scrapes while others record (V11) |
 //! | [`ask`], [`exposed`], [`protobuf`], [`kit`], [`subjects`] | how scrapes are asked for and read; what is scraped |
 //!
@@ -22,6 +23,7 @@
 mod answers;
 mod applied;
 mod ask;
+mod blackbox;
 mod exposed;
 mod foreign;
 mod formats;

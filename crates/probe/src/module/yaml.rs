@@ -53,7 +53,9 @@ fn headers(module: &Module, http: &mut Options) {
     let (once, often): (Vec<_>, Vec<_>) = names.into_iter().partition(|name: &&HeaderName| of(name).count() == 1);
     if !once.is_empty() {
         http.section("headers");
-        once.into_iter().for_each(|name| http.deeper(name.as_str(), &of(name).collect::<String>()));
+        for name in once {
+            http.deeper(name.as_str(), &of(name).collect::<String>());
+        }
     }
     if !often.is_empty() {
         http.section("http_headers");
@@ -111,7 +113,9 @@ fn tls(module: &Module, http: &mut Options) {
     }
     if !options.is_empty() {
         http.section("tls_config");
-        options.iter().for_each(|(name, value)| http.deeper(name, value));
+        for (name, value) in options {
+            http.deeper(&name, &value);
+        }
     }
 }
 

@@ -125,29 +125,51 @@ fn it_ends_before_the_scrapers_time_does() {
     }
 }
 
+/// A peer that answers `/held` only when it is told to.
+struct Holding {
+    peer: Peer,
+    asked: mpsc::Receiver<()>,
+    release: mpsc::Sender<()>,
+}
+
+impl Holding {
+    fn start() -> Self {
+        let (release, told) = mpsc::channel::<()>();
+        let (told, (tell, asked)) = (Mutex::new(told), mpsc::channel());
+        let peer = Peer::plain(move |path| {
+            if path == "/held" {
+                let _ = tell.send(());
+                let _ = told.lock().unwrap().recv();
+            }
+            ok()
+        });
+        Self { peer, asked, release }
+    }
+
+    fn wait_until_asked(&self) {
+        self.asked.recv_timeout(kit::peer::PATIENCE).unwrap();
+    }
+
+    fn answer(&self) {
+        self.release.send(()).unwrap();
+    }
+}
+
 #[test]
 fn one_too_many_is_503_and_no_verdict() {
-    let (release, released) = mpsc::channel::<()>();
-    let released = Mutex::new(released);
-    let (begin, begun) = mpsc::channel::<()>();
-    let peer = Peer::plain(move |path| {
-        if path == "/held" {
-            begin.send(()).unwrap();
-            let _ = released.lock().unwrap().recv();
-        }
-        ok()
-    });
+    let holding = Holding::start();
     let flags = [LOOPBACK, &["--probe.max-requests", "1"]].concat();
     let exporter = Arc::new(exporter("busy", "  http_2xx: {prober: http}\n", &flags));
-    let (asking, held) = (exporter.clone(), format!("target={}", peer.url("/held")));
-    let first = std::thread::spawn(move || probe(&asking, &held));
-    begun.recv_timeout(kit::peer::PATIENCE).unwrap();
-    let (head, line) = exporter.ask("GET", &format!("/probe?target={}", peer.url("/")));
+    let (asking, target) = (exporter.clone(), format!("target={}", holding.peer.url("/held")));
+    let first = std::thread::spawn(move || probe(&asking, &target));
+    holding.wait_until_asked();
+    let target = format!("target={}", holding.peer.url("/"));
+    let (head, line) = exporter.ask("GET", &format!("/probe?{target}"));
     assert!(head.starts_with("http/1.1 503 ") && head.contains("\r\nretry-after: 1"), "{head}");
     assert!(line.contains("--probe.max-requests") && !line.contains("probe_success"), "{line}");
-    release.send(()).unwrap();
+    holding.answer();
     assert_eq!(succeeds(&first.join().unwrap().1), Some(true));
-    exporter.wait_until("there is room again", || probe(&exporter, &format!("target={}", peer.url("/"))).0 == 200);
+    exporter.wait_until("there is room again", || probe(&exporter, &target).0 == 200);
 }
 
 #[test]
@@ -168,20 +190,15 @@ fn too_many_in_a_second_are_503() {
 
 #[test]
 fn p28_what_was_asked_for_is_answered_though_the_server_stops() {
-    let (release, released) = mpsc::channel::<()>();
-    let (released, (begin, begun)) = (Mutex::new(released), mpsc::channel::<()>());
-    let peer = Peer::plain(move |_| {
-        begin.send(()).unwrap();
-        let _ = released.lock().unwrap().recv();
-        ok()
-    });
+    let holding = Holding::start();
     let mut exporter = exporter("stops", "  http_2xx: {prober: http}\n", LOOPBACK);
     let mut stream = exporter.connect();
-    write!(stream, "GET /probe?target={} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", peer.url("/")).unwrap();
-    begun.recv_timeout(kit::peer::PATIENCE).unwrap();
+    let target = holding.peer.url("/held");
+    write!(stream, "GET /probe?target={target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    holding.wait_until_asked();
     exporter.signal(Signal::TERM);
     exporter.logged("SIGTERM");
-    release.send(()).unwrap();
+    holding.answer();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\nprobe_success 1"), "{answer}");

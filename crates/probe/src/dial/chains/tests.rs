@@ -150,7 +150,7 @@ fn how_long_a_chain_is_trusted_is_of_its_path_alone() {
         let chain = [leaf.clone(), stranger.clone(), between.clone()];
         assert_eq!(until(&chain, "good.test", MIDDLE), Some(2_051_222_400), "2035-01-01");
         assert_eq!(until(&chain, "bad.test", MIDDLE), None);
-        assert_eq!(until(&[leaf.clone()], "good.test", MIDDLE), None, "nothing leads to the root");
+        assert_eq!(until(std::slice::from_ref(&leaf), "good.test", MIDDLE), None, "nothing leads to the root");
     }
     assert_eq!(until(&[kit.signs(&["good.test"], 2030)], "good.test", MIDDLE), Some(END.try_into().unwrap()));
     assert_eq!(until(&[kit.signs(&["good.test"], 2030)], "good.test", END + 1), None);
