@@ -1,5 +1,6 @@
 //! `test`: every suite in its order, one tally, one last line that says how it went.
 
+mod blackbox;
 mod cargo;
 mod clocks;
 mod exporter;
@@ -37,6 +38,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
             Suite::Cargo => cargo::run(sh, &mut tally),
             Suite::Clocks => clocks::run(sh, &setup, &mut tally),
             Suite::Resolver => resolver::run(sh, &setup, &mut tally),
+            Suite::Blackbox => blackbox::run(sh, &setup, &mut tally),
             Suite::Prometheus => prometheus::run(sh, &setup, &mut tally),
             Suite::Parsers => parsers::run(sh, &setup, &mut tally),
             Suite::Stack => stack::run(sh, &setup, &mut tally),

@@ -4,12 +4,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use super::setup::Setup;
 use super::{Tally, cargo};
-use crate::process;
 
 /// Run by root of the new namespace, with the folder of the files below and the test as arguments.
 const ENTER: &str = r#"set -eu
@@ -42,12 +41,7 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
     for test in tests {
         let mut command = Command::new(enter[0]);
         command.args(&enter[1..]).args(["sh", "-c", ENTER, "sh"]).arg(dir.path()).arg(&test);
-        let (status, output) = process::tee(command.env("ACTIX_EXPORTER_TEST_NETWORK", "here"))?;
-        let seen = cargo::count(&output);
-        if !status.success() && seen.failed == 0 || seen == Tally::default() {
-            tally.fail(&test.display().to_string(), &anyhow!("{status}: the output above says why"));
-        }
-        tally.add(&seen);
+        cargo::run_binary(command.env("ACTIX_EXPORTER_TEST_NETWORK", "here"), tally)?;
     }
     Ok(())
 }

@@ -121,6 +121,12 @@ impl Setup<'_> {
         find().context("still no `prometheus-blackbox-exporter` in PATH after its installation")
     }
 
+    /// The newest that is to be had: older ones say less, and take more to where they are redirected.
+    pub(crate) fn newest_blackbox_exporter(&self) -> Result<PathBuf> {
+        const NAME: &str = "prometheus-blackbox-exporter";
+        self.unpacked("blackbox", "forky", &[NAME], NAME).or_else(|_| self.blackbox_exporter())
+    }
+
     /// A Python with prometheus_client. Debian's package is for Debian's own, which need not be the one in PATH.
     pub(crate) fn python(&self) -> Result<PathBuf> {
         let find = || {

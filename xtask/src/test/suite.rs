@@ -11,6 +11,8 @@ pub(crate) enum Suite {
     Clocks,
     /// Names and routes that fail, in a network of its own.
     Resolver,
+    /// blackbox_exporter says the same of the same peers, and its rules fire.
+    Blackbox,
     /// A real Prometheus scrapes the running server.
     Prometheus,
     /// Parsers of others read the metrics.
@@ -20,14 +22,21 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    pub(crate) const ALL: [Suite; 6] =
-        [Suite::Cargo, Suite::Clocks, Suite::Resolver, Suite::Prometheus, Suite::Parsers, Suite::Stack];
+    pub(crate) const ALL: [Suite; 7] = [
+        Suite::Cargo,
+        Suite::Clocks,
+        Suite::Resolver,
+        Suite::Blackbox,
+        Suite::Prometheus,
+        Suite::Parsers,
+        Suite::Stack,
+    ];
 
     /// Seconds that a cold run takes on two cores, downloads apart.
     pub(crate) fn budget(self) -> u64 {
         match self {
             Suite::Cargo | Suite::Stack => 300,
-            Suite::Prometheus => 120,
+            Suite::Blackbox | Suite::Prometheus => 120,
             Suite::Resolver => 90,
             Suite::Clocks | Suite::Parsers => 60,
         }
@@ -40,6 +49,7 @@ impl fmt::Display for Suite {
             Suite::Cargo => "cargo",
             Suite::Clocks => "clocks",
             Suite::Resolver => "resolver",
+            Suite::Blackbox => "blackbox",
             Suite::Prometheus => "prometheus",
             Suite::Parsers => "parsers",
             Suite::Stack => "stack",
@@ -52,6 +62,8 @@ impl FromStr for Suite {
 
     fn from_str(name: &str) -> Result<Suite, String> {
         let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
-        known.ok_or(format!("`{name}` is no suite: choose cargo, clocks, resolver, prometheus, parsers or stack"))
+        known.ok_or(format!(
+            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, prometheus, parsers or stack"
+        ))
     }
 }
