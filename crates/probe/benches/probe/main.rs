@@ -76,13 +76,13 @@ fn main() {
 fn beside(ours: &Ours, server: &Exporter, blackbox: &Exporter, peer: &Peer) {
     for case in &CASES {
         let url = peer.url(case);
-        let [mut mine, mut served, mut others] = [const { Vec::new() }; 3];
+        let [mut mine, mut asked_for, mut others] = [const { Vec::new() }; 3];
         for _ in 0..=ROUNDS {
             mine.push(ours.ask(case, &url, RUNS));
-            served.push(server.ask(case, &url, RUNS));
+            asked_for.push(server.ask(case, &url, RUNS));
             others.push(blackbox.ask(case, &url, RUNS));
         }
-        for (contender, rounds) in [("ours", &mine[1..]), ("server", &served[1..]), ("blackbox", &others[1..])] {
+        for (contender, rounds) in [("ours", &mine[1..]), ("server", &asked_for[1..]), ("blackbox", &others[1..])] {
             let line = |kind: &str, of: fn(&Took) -> u128| {
                 let values: Vec<String> =
                     rounds.iter().map(|round| (of(round) / u128::from(RUNS)).to_string()).collect();
