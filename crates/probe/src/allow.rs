@@ -184,10 +184,12 @@ fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// It does not say where the name leads: that is for its owner to know.
+/// It does not say where a name leads: that is for its owner to know.
 fn blocked(host: &Host<&str>) -> Failed {
-    let detail = format!("{host} is not allowed, or not where it leads: --probe.allow, or probe: allow in the file");
-    Failed::new(Reason::Blocked, detail)
+    let leads = if matches!(host, Host::Domain(_)) { ", or leads to an address that is not" } else { "" };
+    let todo =
+        "list the name, the address or its network with --probe.allow, or with probe: allow: in the configuration file";
+    Failed::new(Reason::Blocked, format!("{host} is not allowed{leads}; {todo}"))
 }
 
 #[cfg(test)]

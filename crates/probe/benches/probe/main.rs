@@ -1,14 +1,14 @@
-//! What a run costs in processor time, beside blackbox_exporter, over HTTP, and over TLS with HTTP/1.1 and with HTTP/2. Both ask
+//! What a run costs in processor time, by itself and asked for at /probe, beside blackbox_exporter, over HTTP, and over TLS with HTTP/1.1 and with HTTP/2. All ask
 //! the same peer, a process of its own, over a connection and with a full handshake each time.
 //!
-//! A shared machine drifts, so both take turns in each of many rounds. Each round's figure is printed, in ns a run, and what
+//! A shared machine drifts, so all take turns in each of many rounds. Each round's figure is printed, in ns a run, and what
 //! to make of them is left to the reader: `cpu CASE CONTENDER NS...`, `wall` likewise, and `memory all CONTENDER BYTES`.
 //!
-//! `--bench BLACKBOX_EXPORTER` with the path of that program; without it ours is asked to show that it works.
+//! `--bench BLACKBOX_EXPORTER ACTIX_EXPORTER` with the paths of these programs; without them a run is made to show that it works.
 
-mod blackbox;
 #[path = "../../../metrics-core/benches/scrape/clock.rs"]
 mod clock;
+mod exporter;
 mod ours;
 mod peer;
 mod resident;
@@ -17,12 +17,12 @@ use std::path::PathBuf;
 use std::time::Instant;
 use std::{env, fs};
 
-use blackbox::Blackbox;
+use exporter::{Exporter, Kind};
 use ours::Ours;
 use peer::Peer;
 use resident::resident;
 
-/// Alternately of ours and of the other. The first one of each is not counted: pools and caches fill.
+/// In turn of ours, of the server and of the other. The first one of each is not counted: pools and caches fill.
 const ROUNDS: usize = 12;
 const RUNS: u32 = 200;
 /// So many are under way, as is where many targets are asked.
@@ -60,7 +60,10 @@ fn main() {
     fs::write(&ca, &peer.authority).expect("the target folder can be written to");
     let ours = Ours::new(&peer);
     match &args[..] {
-        [flag, program] if flag == "--bench" => beside(&ours, &Blackbox::start(program, &ca), &peer),
+        [flag, blackbox, server] if flag == "--bench" => {
+            let blackbox = Exporter::start(Kind::Blackbox, blackbox, &ca);
+            beside(&ours, &Exporter::start(Kind::Ours, server, &ca), &blackbox, &peer);
+        }
         _ => {
             for case in &CASES {
                 ours.ask(case, &peer.url(case), AT_ONCE);
@@ -70,15 +73,16 @@ fn main() {
     let _ = fs::remove_file(ca);
 }
 
-fn beside(ours: &Ours, blackbox: &Blackbox, peer: &Peer) {
+fn beside(ours: &Ours, server: &Exporter, blackbox: &Exporter, peer: &Peer) {
     for case in &CASES {
         let url = peer.url(case);
-        let [mut mine, mut others] = [const { Vec::new() }; 2];
+        let [mut mine, mut served, mut others] = [const { Vec::new() }; 3];
         for _ in 0..=ROUNDS {
             mine.push(ours.ask(case, &url, RUNS));
+            served.push(server.ask(case, &url, RUNS));
             others.push(blackbox.ask(case, &url, RUNS));
         }
-        for (contender, rounds) in [("ours", &mine[1..]), ("blackbox", &others[1..])] {
+        for (contender, rounds) in [("ours", &mine[1..]), ("server", &served[1..]), ("blackbox", &others[1..])] {
             let line = |kind: &str, of: fn(&Took) -> u128| {
                 let values: Vec<String> =
                     rounds.iter().map(|round| (of(round) / u128::from(RUNS)).to_string()).collect();
@@ -89,6 +93,7 @@ fn beside(ours: &Ours, blackbox: &Blackbox, peer: &Peer) {
         }
     }
     println!("memory all ours {}", resident("self"));
+    println!("memory all server {}", resident(&server.pid()));
     println!("memory all blackbox {}", resident(&blackbox.pid()));
 }
 

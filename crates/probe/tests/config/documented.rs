@@ -1,8 +1,9 @@
-//! docs/configuration.md and the README: their examples are read, and the former leaves no key out.
+//! docs/configuration.md, docs/blackbox.md and the README: their examples are read, and the former leaves no key out.
 
 use crate::{Scratch, refused};
 
 const DOCS: &str = include_str!("../../../../docs/configuration.md");
+const BLACKBOX: &str = include_str!("../../../../docs/blackbox.md");
 const README: &str = include_str!("../../../../README.md");
 
 fn examples(page: &'static str, language: &str) -> Vec<&'static str> {
@@ -12,7 +13,9 @@ fn examples(page: &'static str, language: &str) -> Vec<&'static str> {
 
 #[test]
 fn every_example_is_read() {
-    let examples = [examples(DOCS, "yaml"), examples(DOCS, "json"), examples(README, "yaml")].concat();
+    // Others are of Prometheus and its operator.
+    let on_demand = examples(BLACKBOX, "yaml").into_iter().filter(|example| example.starts_with("probe:")).collect();
+    let examples = [examples(DOCS, "yaml"), examples(DOCS, "json"), examples(README, "yaml"), on_demand].concat();
     assert!(examples.len() >= 6);
     for example in examples {
         let scratch = Scratch::new("target_files: [list.yml]");
@@ -20,7 +23,8 @@ fn every_example_is_read() {
         let name = if example.starts_with(['-', '[']) { "list.yml" } else { "config.yml" };
         scratch.write(name, example);
         let config = scratch.config();
-        assert!(config.all_targets > 0 || example.contains("target_files") || example.contains("modules"), "{example}");
+        let keys = ["target_files", "modules", "probe:"];
+        assert!(config.all_targets > 0 || keys.iter().any(|key| example.contains(key)), "{example}");
         assert!(config.modules.iter().all(|entry| entry.module.is_ok()), "{example}");
     }
 }

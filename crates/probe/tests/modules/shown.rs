@@ -6,8 +6,8 @@ use crate::{file, module, read};
 fn shown(options: &str) -> (String, String) {
     let module = module(options);
     let text = module.to_string();
-    let indented: String = text.lines().map(|line| format!("    {line}\n")).collect();
-    let again = read(format!("modules:\n  m:\n{indented}")).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let below = text.replace('\n', "\n    ");
+    let again = read(format!("modules:\n  m:\n    {below}")).unwrap_or_else(|error| panic!("{error}\n{text}"));
     (format!("{module:?}"), format!("{:?}", again.module("m").unwrap()))
 }
 

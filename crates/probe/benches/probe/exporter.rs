@@ -1,4 +1,4 @@
-//! blackbox_exporter: a process of its own that is asked to probe, over connections that are kept.
+//! An exporter, ours or blackbox_exporter: a process of its own that is asked to probe, over connections that are kept.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,24 +11,40 @@ use ureq::Agent;
 
 use crate::{AT_ONCE, CASES, Case, Took, timed};
 
-pub(crate) struct Blackbox {
+pub(crate) struct Exporter {
     process: Child,
     probe: String,
     agent: Agent,
 }
 
-impl Blackbox {
-    pub(crate) fn start(program: &str, ca: &Path) -> Self {
+/// Which one it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Ours,
+    Blackbox,
+}
+
+impl Exporter {
+    pub(crate) fn start(kind: Kind, program: &str, ca: &Path) -> Self {
         let config = ca.with_extension("yml");
+        // Ours logs a line for each, as it does where nobody says otherwise.
+        let (more, said): (&[&str], _) = match kind {
+            Kind::Ours => (
+                &["--probe.allow", "127.0.0.0/8,localhost", "--probe.rate-limit", "0"],
+                "listening on http://127.0.0.1:",
+            ),
+            Kind::Blackbox => (&[], "address=127.0.0.1:"),
+        };
         fs::write(&config, modules(ca)).expect("the target folder can be written to");
         let mut process = Command::new(program)
             .args(["--web.listen-address=127.0.0.1:0", "--config.file"])
             .arg(&config)
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{program}: {error}"));
         let mut log = BufReader::new(process.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
-        let port = log.find_map(|line| line.split_once("address=127.0.0.1:")?.1.trim().parse::<u16>().ok());
+        let port = log.find_map(|line| line.split_once(said)?.1.trim().parse::<u16>().ok());
         let port = port.unwrap_or_else(|| panic!("{program} ended without a port"));
         let _ = fs::remove_file(config);
         // It logs to the end, and must not wait for a reader.
@@ -77,7 +93,7 @@ impl Blackbox {
     }
 }
 
-impl Drop for Blackbox {
+impl Drop for Exporter {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
