@@ -37,6 +37,15 @@ pub(crate) enum Difference {
     EncodingIsAskedFor,
     /// `.` and `..` in the path of a target are resolved before it is asked for, as a browser does it.
     DotSegments,
+    /// Expressions are held against the text also where the server compresses it with gzip unasked; theirs against the bytes.
+    GzipUnasked,
+    /// Expressions are held against bodies of 10 MiB at most, where the module sets no limit; theirs has none.
+    LargestText,
+    /// `\d`, `\w`, `\s` and `\b` of expressions are of Unicode; theirs are of ASCII.
+    UnicodeClasses,
+    /// A redirect to another host takes none of the module's headers but `Accept`, `Accept-Encoding`, `Accept-Language` and
+    /// `User-Agent`; theirs takes all but those that are known to be secret.
+    HeadersStayAtHome,
     /// A module of another prober than http is refused with 400.
     OtherProbers,
     /// Module `http_2xx`, which is that of who names none, is there without being configured.
@@ -49,6 +58,7 @@ pub(crate) enum Difference {
 
 /// Something that the two do not say alike.
 pub(crate) struct Seen<'a> {
+    pub(crate) case: &'a str,
     pub(crate) key: &'a Key,
     pub(crate) theirs: Option<&'a str>,
     pub(crate) ours: Option<&'a str>,
@@ -58,20 +68,24 @@ pub(crate) struct Seen<'a> {
 }
 
 use Difference::{
-    BuiltInModule, CipherIsShown, DotSegments, EncodingIsAskedFor, NoVerifiedChain, NotAUrl, OrderOfNames,
-    OtherProbers, OwnHeaders, PhaseNotReached, PhaseThatFailed, RedirectToNothing, RedirectsCarryLess,
-    SecretThatIsMissing, TimeoutIsShown, TlsWithoutAnswer, UnknownLength, UserAgent, UserInUrl,
+    BuiltInModule, CipherIsShown, DotSegments, EncodingIsAskedFor, GzipUnasked, HeadersStayAtHome, LargestText,
+    NoVerifiedChain, NotAUrl, OrderOfNames, OtherProbers, OwnHeaders, PhaseNotReached, PhaseThatFailed,
+    RedirectToNothing, RedirectsCarryLess, SecretThatIsMissing, TimeoutIsShown, TlsWithoutAnswer, UnicodeClasses,
+    UnknownLength, UserAgent, UserInUrl,
 };
+
+/// What expressions decide.
+const VERDICT: [&str; 3] = ["probe_success", "probe_failed_due_to_regex", "probe_http_uncompressed_body_length"];
 
 /// Of blackbox_exporter: major and minor.
 pub(crate) type Release = (u32, u32);
 
 impl Difference {
     #[rustfmt::skip] // one for each
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 23] = [
         TimeoutIsShown, CipherIsShown, RedirectsCarryLess, PhaseNotReached, PhaseThatFailed, UnknownLength, NoVerifiedChain,
         TlsWithoutAnswer, OrderOfNames, RedirectToNothing, SecretThatIsMissing, OwnHeaders, UserAgent, EncodingIsAskedFor,
-        DotSegments, OtherProbers, BuiltInModule, NotAUrl, UserInUrl,
+        DotSegments, GzipUnasked, LargestText, UnicodeClasses, HeadersStayAtHome, OtherProbers, BuiltInModule, NotAUrl, UserInUrl,
     ];
 
     /// Those from this release.
@@ -158,6 +172,14 @@ impl Difference {
                 request
                     && theirs.is_some_and(|theirs| theirs.contains("/a%2Fb/../c?"))
                     && ours.is_some_and(|ours| ours.contains(" /c?"))
+            }
+            // They decide what a probe comes to: each where it is meant to be seen, and nowhere else.
+            GzipUnasked => seen.case == "gzip-that-is-searched-unasked" && VERDICT.contains(&family),
+            LargestText => seen.case == "large-text" && VERDICT.contains(&family),
+            UnicodeClasses => seen.case == "digit-that-is-not-ascii" && VERDICT.contains(&family),
+            HeadersStayAtHome => {
+                let header = matches!(key, Key::Sent(_, 1, part) if part == "x-trace");
+                header && seen.case == "redirect-to-another-host-with-headers" && ours.is_none()
             }
             // Of statuses of /probe: `refusals.rs`.
             OtherProbers | BuiltInModule | NotAUrl | UserInUrl => false,

@@ -22,7 +22,8 @@ pub(crate) fn the_same(case: &Ready, theirs: &Asked, ours: &Asked, known: &[Diff
         if of_theirs == of_ours {
             continue;
         }
-        let seen = Seen { key, theirs: of_theirs, ours: of_ours, all_of_theirs: &theirs, all_of_ours: &ours };
+        let seen =
+            Seen { case: case.name, key, theirs: of_theirs, ours: of_ours, all_of_theirs: &theirs, all_of_ours: &ours };
         match known.iter().find(|difference| difference.explains(&seen)) {
             Some(difference) => drop(named.insert(*difference)),
             None => writeln!(others, "{key}: {of_theirs:?}, ours {of_ours:?}").unwrap(),

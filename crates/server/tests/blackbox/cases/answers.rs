@@ -47,6 +47,11 @@ pub(super) static ALL: &[Case] = &[
     up("gzip", 200, || gzipped("compression: gzip")),
     up("gzip-that-was-not-asked-for", 200, || gzipped("")),
     up("gzip-that-is-searched", 200, || gzipped("compression: gzip, fail_if_body_not_matches_regexp: [fine fine]")),
+    down("gzip-that-is-searched-unasked", 200, || gzipped("fail_if_body_not_matches_regexp: [fine fine]")),
+    up("large-text", 200, || {
+        let body = [&vec![b'x'; 11 << 20][..], b"fine"].concat();
+        Setup::plain(response("200 OK", "", body)).module("fail_if_body_not_matches_regexp: [fine]")
+    }),
     down("gzip-over-its-limit", 200, || gzipped("compression: gzip, body_size_limit: 1KB")),
     down("gzip-that-is-none", 200, || {
         Setup::plain(response("200 OK", "Content-Encoding: gzip\r\n", "fine")).module("compression: gzip")

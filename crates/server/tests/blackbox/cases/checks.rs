@@ -24,6 +24,9 @@ pub(super) static ALL: &[Case] = &[
     down("body-matches", 200, || Setup::plain(ok()).module("fail_if_body_matches_regexp: ['fi.e']")),
     up("body-does-not-match", 200, || Setup::plain(ok()).module("fail_if_body_matches_regexp: ['broken']")),
     up("body-matches-as-wanted", 200, || Setup::plain(ok()).module("fail_if_body_not_matches_regexp: ['^fine$']")),
+    down("digit-that-is-not-ascii", 200, || {
+        Setup::plain(response("200 OK", "", "٣")).module("fail_if_body_not_matches_regexp: ['^\\d$']")
+    }),
     down("body-does-not-match-as-wanted", 200, || {
         Setup::plain(ok()).module("fail_if_body_not_matches_regexp: ['broken']")
     }),

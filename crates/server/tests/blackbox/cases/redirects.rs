@@ -33,6 +33,14 @@ fn to(location: &'static str) -> Setup {
     Setup::of(peer.url("/a/b")).with(&peer)
 }
 
+/// One peer that leads to another name of its own.
+fn elsewhere() -> Setup {
+    let peer = Peer::plain(|_| ok());
+    let to = format!("http://localhost:{}/there", peer.address.port());
+    peer.answers(move |path| if path == "/there" { ok() } else { redirect("302 Found", &to) });
+    Setup::of(peer.url("/")).with(&peer)
+}
+
 fn posted(status: &'static str) -> Setup {
     once(status).module("method: POST, body: 'a=1', headers: {Content-Type: application/x-www-form-urlencoded}")
 }
@@ -78,10 +86,10 @@ pub(super) static ALL: &[Case] = &[
         let peer = Peer::plain(move |path| if path == "/there" { ok() } else { response("302 Found", to, "") });
         Setup::of(peer.url("/")).with(&peer)
     }),
+    up("redirect-to-another-host-with-headers", 200, || {
+        elsewhere().module("headers: {X-Trace: a, Accept-Language: en, Accept: text/html}")
+    }),
     up("redirect-to-another-host-with-credentials", 200, || {
-        let peer = Peer::plain(|_| ok());
-        let to = format!("http://localhost:{}/there", peer.address.port());
-        peer.answers(move |path| if path == "/there" { ok() } else { redirect("302 Found", &to) });
-        Setup::of(peer.url("/")).with(&peer).module("basic_auth: {username: prober, password: secret}")
+        elsewhere().module("basic_auth: {username: prober, password: secret}")
     }),
 ];
