@@ -105,7 +105,9 @@ enum Stop {
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.decoded += bytes.len() as u64;
-        if self.limit.is_some_and(|limit| self.decoded > limit) {
+        if let Some(limit) = self.limit.filter(|limit| self.decoded > *limit) {
+            // What is beyond the limit is not taken, so it does not count either.
+            self.decoded = limit;
             self.stopped = Some(Stop::TooLarge);
         } else if Instant::now() >= self.deadline {
             // A small piece can decode to a large one, so the clock is looked at here.

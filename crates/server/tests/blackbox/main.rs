@@ -34,6 +34,8 @@ use exporter::Exporter;
 use go_program::GoProgram;
 use socket2::{Domain, Socket, Type};
 
+const DOCS: &str = include_str!("../../../../docs/blackbox.md");
+
 /// Set by the suite: the programs of others.
 const BLACKBOX: &str = "ACTIX_EXPORTER_TEST_BLACKBOX";
 const PROMETHEUS: &str = "ACTIX_EXPORTER_TEST_PROMETHEUS";
@@ -72,6 +74,12 @@ fn differential(blackbox: &Path, results: &mut Results) {
     results.test("each_difference_occurs", || {
         let stale: Vec<_> = known.iter().filter(|name| !occurred.contains(*name)).collect();
         assert!(stale.is_empty(), "not seen in any case: {stale:?}");
+    });
+    results.test("each_difference_is_documented", || {
+        // Of releases before all others.
+        let all = Difference::from((0, 0)).into_iter();
+        let missing: Vec<_> = all.filter(|name| !DOCS.contains(&format!("| `{name:?}` |"))).collect();
+        assert!(missing.is_empty(), "not in docs/blackbox.md: {missing:?}");
     });
 }
 
