@@ -42,9 +42,10 @@ pub(crate) async fn run(flags: Flags, config: probe::Config, digest: [u8; 32]) -
     let metrics = MetricsHandler::register_with(&registry, &flags.handler())?;
 
     announce(&config);
-    let (gate, offset) = (Arc::new(flags.gate()), flags.timeout_offset);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let most_runs = limits::runs(flags.max_runs.get(), limits::raise_open_files());
+    let open_files = limits::raise_open_files();
+    let most_runs = limits::runs(flags.max_runs.get(), open_files);
+    let (gate, offset) = (Arc::new(flags.gate(open_files)), flags.timeout_offset);
     let threads = cores.min(MOST_PROBERS);
     let engine = Arc::new(Engine::new(EngineConfig { threads, most_runs }, env, external));
     let (demands, demanded) = watch::channel(Arc::new(config.on_demand));

@@ -12,6 +12,7 @@ use probe::{EngineConfig, Override};
 use crate::blackbox::{Gate, TimeoutOffset};
 use crate::configuration::Configuration;
 use crate::exit::Exit;
+use crate::limits;
 use crate::listen::ListenAddress;
 
 /// A year: what is more is a slip of the pen.
@@ -123,9 +124,9 @@ impl Flags {
         HandlerConfig { max_requests: self.max_requests, ..HandlerConfig::default() }
     }
 
-    /// How much may be asked at /probe.
-    pub(crate) fn gate(&self) -> Gate {
-        Gate::new(self.max_probes, NonZeroU32::new(self.probe_rate))
+    /// How much may be asked at /probe, where so many files may be open.
+    pub(crate) fn gate(&self, open_files: Option<u64>) -> Gate {
+        Gate::new(limits::probes(self.max_probes, open_files), NonZeroU32::new(self.probe_rate))
     }
 
     /// How often to look whether the files have changed.

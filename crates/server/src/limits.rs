@@ -1,5 +1,7 @@
 //! How many files the process may have open, sockets among them: as many as the system lets it.
 
+use std::num::NonZeroUsize;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// For scrapers, listeners, the log and whatever a run reads beside its socket.
@@ -34,6 +36,19 @@ pub(crate) fn runs(wanted: usize, open_files: Option<u64>) -> usize {
     runs
 }
 
+/// As many of the `wanted` requests to /probe at a time as leave the targets their room: each has two sockets, that of the request
+/// and that of the run.
+pub(crate) fn probes(wanted: NonZeroUsize, open_files: Option<u64>) -> NonZeroUsize {
+    let most = open_files.and_then(|limit| usize::try_from(limit / 8).ok());
+    let probes = most.map_or(wanted, |most| wanted.min(NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN)));
+    if let Some(limit) = open_files.filter(|_| probes < wanted) {
+        log::info!(
+            "at most {probes} requests to /probe at the same time, not {wanted}: {limit} files may be open (ulimit -n)"
+        );
+    }
+    probes
+}
+
 fn said(limit: Option<u64>) -> String {
     limit.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string())
 }
@@ -49,5 +64,12 @@ mod tests {
         }
         assert_eq!((runs(4096, Some(64)), runs(4096, Some(1)), runs(4096, Some(0))), (32, 1, 1));
         assert_eq!(runs(5, Some(64)), 5);
+    }
+
+    #[test]
+    fn requests_to_probe_leave_room_for_the_targets() {
+        let of_500 = |limit| probes(NonZeroUsize::new(500).unwrap(), limit).get();
+        let limits = [None, Some(1 << 20), Some(4000), Some(1024), Some(64), Some(7), Some(0)];
+        assert_eq!(limits.map(of_500), [500, 500, 500, 128, 8, 1, 1]);
     }
 }
