@@ -7,7 +7,8 @@ use actix_web::middleware::Logger;
 use actix_web::{App, HttpResponse, HttpServer, Resource};
 use metrics_core::prometheus::Registry;
 use metrics_core::{
-    BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics, ReloadMetrics,
+    BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics, RegisterError,
+    ReloadMetrics,
 };
 use probe::{Engine, EngineConfig, Env};
 use tokio::sync::watch;
@@ -33,10 +34,11 @@ pub(crate) async fn run(flags: Flags, config: probe::Config, digest: [u8; 32]) -
     let listeners = flags.listen_address.listeners()?;
 
     let registry = Registry::new();
-    let http = HttpMetrics::register_with(&registry, &metrics_config(&flags, !config.on_demand.allow().is_empty()))?;
+    let is_open = !config.on_demand.allow().is_empty();
+    let http = HttpMetrics::register_with(&registry, &metrics_config(&flags, is_open))?;
     let native_histograms = flags.native_histograms;
     let external = ExternalMetrics::register_with(&registry, &ExternalConfig { native_histograms })?;
-    let outcomes = ReloadMetrics::register(&registry, "actix_exporter_config")?;
+    let outcomes = reload_metrics(&registry, is_open)?;
     ProcessMetrics::register(&registry)?;
     BuildInfo::register(&registry, "actix_exporter_build_info", cli::VERSION, cli::REVISION, cli::RUSTC)?;
     let metrics = MetricsHandler::register_with(&registry, &flags.handler())?;
@@ -50,7 +52,7 @@ pub(crate) async fn run(flags: Flags, config: probe::Config, digest: [u8; 32]) -
     let engine = Arc::new(Engine::new(EngineConfig { threads, most_runs }, env, external));
     let (demands, demanded) = watch::channel(Arc::new(config.on_demand));
     engine.apply(config.targets)?;
-    outcomes.succeeded();
+    outcomes.iter().for_each(ReloadMetrics::succeeded);
     let reloader = Reloader {
         engine: engine.clone(),
         demands,
@@ -119,6 +121,12 @@ fn metrics_config(flags: &Flags, is_open: bool) -> Config {
         native_histograms: flags.native_histograms,
         ..Config::default()
     }
+}
+
+/// Where it stands in for blackbox_exporter, that program's rules look for its names.
+fn reload_metrics(registry: &Registry, is_open: bool) -> Result<Vec<ReloadMetrics>, RegisterError> {
+    let prefixes = [Some("actix_exporter_config"), is_open.then_some("blackbox_exporter_config")];
+    prefixes.into_iter().flatten().map(|prefix| ReloadMetrics::register(registry, prefix)).collect()
 }
 
 fn status_page(engine: &Arc<Engine>) -> Resource {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use humantime::format_duration;
 use metrics_core::ExternalMetrics;
-use probe::{Config, Detail, Shard, Target};
+use probe::{Config, Detail, ModuleEntry, Shard, Target};
 
 use crate::configuration::Configuration;
 use crate::exit::Exit;
@@ -30,7 +30,8 @@ fn text(config: &Config, shard: Option<Shard>) -> Result<String, metrics_core::T
     // Writing to a String cannot fail.
     let _ = list(&mut text, config);
     let targets = config.targets.len();
-    let runs: f64 = config.targets.iter().map(|target| target.interval.as_secs_f64().recip()).sum();
+    // What nothing adds up to is -0.
+    let runs = config.targets.iter().fold(0.0, |runs, target| runs + target.interval.as_secs_f64().recip());
     let allow = config.on_demand.allow();
     if !allow.is_empty() {
         let _ = writeln!(text, "on demand: {allow}");
@@ -54,12 +55,21 @@ fn list(text: &mut String, config: &Config) -> fmt::Result {
     for entry in &config.modules {
         // A name may hold anything, and this is a line.
         let name = entry.name.escape_debug();
-        match &entry.module {
-            Ok(_) => writeln!(text, "module {name}: can be used")?,
+        match usable(config, entry) {
+            Ok(()) => writeln!(text, "module {name}: can be used")?,
             Err(error) => writeln!(text, "module {name}: cannot be used: {error}")?,
         }
     }
     Ok(())
+}
+
+/// A module that anyone may ask for has been made ready, its certificates read.
+fn usable(config: &Config, entry: &ModuleEntry) -> Result<(), String> {
+    match &entry.module {
+        Ok(_) if config.on_demand.allow().is_empty() => Ok(()),
+        Ok(_) => config.on_demand.client(&entry.name).map(drop),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn line(text: &mut String, target: &Target) -> fmt::Result {

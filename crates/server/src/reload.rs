@@ -38,7 +38,7 @@ pub(crate) struct Reloader {
     pub(crate) engine: Arc<Engine>,
     /// Where what may be asked on demand is told.
     pub(crate) demands: watch::Sender<Arc<OnDemand>>,
-    pub(crate) metrics: ReloadMetrics,
+    pub(crate) metrics: Vec<ReloadMetrics>,
     pub(crate) hangups: Signal,
     /// How often to look for changes.
     pub(crate) auto: Option<Duration>,
@@ -80,11 +80,11 @@ impl Reloader {
             let answer = loaded.and_then(|loaded| self.take(loaded));
             match &answer {
                 Ok(done) => {
-                    self.metrics.succeeded();
+                    self.metrics.iter().for_each(ReloadMetrics::succeeded);
                     log::info!("{why}: {done}");
                 }
                 Err(error) => {
-                    self.metrics.failed();
+                    self.metrics.iter().for_each(ReloadMetrics::failed);
                     log::error!("{why}: {error}; what was asked before is asked as before");
                 }
             }

@@ -33,7 +33,11 @@ impl<'c> Clients<'c> {
     /// All of them, by name.
     pub(super) fn all(&mut self, files: &mut Files) -> Vec<(String, Result<Arc<Client>, String>)> {
         let names = self.names.clone();
-        names.into_iter().map(|name| (name.to_owned(), self.get(name, files))).collect()
+        let mut ready = |name: &str| match self.modules.get(name) {
+            Some(ModuleEntry { module: Err(error), .. }) => Err(error.to_string()),
+            _ => self.get(name, files),
+        };
+        names.into_iter().map(str::to_owned).map(|name| (name.clone(), ready(&name))).collect()
     }
 
     /// The module with this name, or why it cannot be used and what to do.

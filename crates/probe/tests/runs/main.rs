@@ -14,6 +14,7 @@ mod kit;
 mod kit_body;
 #[path = "../kit/http2.rs"]
 mod kit_http2;
+mod on_demand;
 mod policy;
 #[path = "../kit/program.rs"]
 mod program;

@@ -42,6 +42,25 @@ fn it_says_what_would_be_asked() {
 }
 
 #[test]
+fn of_what_may_be_asked_on_demand_it_says_what_can_be() {
+    let file = kit::file(
+        "check-on-demand.yml",
+        "modules:\n  post: {prober: http, http: {method: POST}}\n  ping: {prober: icmp}\n  \
+         ca: {prober: http, http: {tls_config: {ca_file: /no/such.pem}}}\nprobe: {allow: [10.0.0.0/8]}\n",
+    );
+    let file = file.to_str().unwrap();
+    let text = check(&["--config.file", file, "--probe.allow", "public"]);
+    let expected = format!(
+        "module post: can be used\n\
+         module ping: cannot be used: {file}:3:18: module ping: prober icmp: only http is asked; keep this module in \
+         blackbox_exporter\n\
+         module ca: cannot be used: module ca in line 4: /no/such.pem: "
+    );
+    assert!(text.starts_with(&expected), "{text}");
+    assert!(text.contains("\non demand: public, 10.0.0.0/8\ntargets: 0 of 0\nruns: 0.0000 a second\n"), "{text}");
+}
+
+#[test]
 fn without_a_file_it_says_what_the_flags_say() {
     let peer = Peer::plain(|_| ok());
     let target = peer.url("/");

@@ -295,12 +295,28 @@ fn a_reload_opens_and_closes_it() {
     assert_eq!(exporter.reload().0, 200);
     assert_eq!(probe(&exporter, &target).0, 200);
     file.write("probe: {allow: [127.0.0.0/99]}\n");
+    assert!(!exporter.metrics().contains("blackbox_exporter_"), "it was not open at the start");
     let (code, line) = exporter.reload();
     assert!(code == 500 && line.contains(":1:17: allow 127.0.0.0/99: not a network; write public"), "{line}");
     assert_eq!(probe(&exporter, &target).0, 200, "what is wrong changes nothing");
     file.write("targets: []\n");
     assert_eq!(exporter.reload().0, 200);
     assert_eq!(probe(&exporter, &target).0, 403);
+}
+
+/// For rules that watch it there.
+#[test]
+fn its_reloads_are_told_under_blackbox_exporters_name_too() {
+    let file = File::new("on-demand-names.yml", "probe: {allow: [127.0.0.1]}\n");
+    let exporter = Exporter::start(&["--config.file", file.0.to_str().unwrap()]);
+    let successful = || {
+        ["blackbox_exporter", "actix_exporter"]
+            .map(|program| exporter.metric(&format!("{program}_config_last_reload_successful")))
+    };
+    assert_eq!(successful(), [Some(1.0); 2]);
+    file.write("probe: {allow: [127.0.0.0/99]}\n");
+    assert_eq!((exporter.reload().0, successful()), (500, [Some(0.0); 2]));
+    assert!(exporter.metric("blackbox_exporter_config_last_reload_success_timestamp_seconds") > Some(0.0));
 }
 
 #[test]
