@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::http::{Method, header};
-use actix_web::web;
-use actix_web::{HttpRequest, HttpResponse, rt};
+use actix_web::{HttpRequest, HttpResponse, rt, web};
 use prometheus::Registry;
 use tokio::sync::Semaphore;
 

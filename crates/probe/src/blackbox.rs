@@ -52,7 +52,7 @@ fn version(version: Version) -> f64 {
 
 fn tls(tls: &Tls) -> BlackboxTls {
     BlackboxTls {
-        earliest_expiry: tls.chain.iter().map(|certificate| certificate.not_after).min(),
+        earliest_expiry: tls.chain_not_after(),
         last_chain_expiry: tls.trusted_until,
         version: tls.version,
         cipher: tls.cipher,

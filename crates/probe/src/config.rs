@@ -16,6 +16,7 @@ mod yaml;
 use std::path::Path;
 use std::time::Duration;
 
+pub use clients::DEFAULT_MODULE;
 pub use error::{FileError, Position};
 pub use modules::{ModuleEntry, ModuleFile, load_module};
 pub use on_demand::OnDemand;

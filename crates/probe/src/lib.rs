@@ -44,7 +44,9 @@ mod wire;
 
 pub use allow::{Allow, AllowError, AllowList};
 pub use client::{Client, HostError};
-pub use config::{Config, ConfigDefaults, FileError, Loaded, ModuleEntry, ModuleFile, OnDemand, Position, load_module};
+pub use config::{
+    Config, ConfigDefaults, DEFAULT_MODULE, FileError, Loaded, ModuleEntry, ModuleFile, OnDemand, Position, load_module,
+};
 pub use dial::pem::{Source, TlsFileError};
 pub use dial::resolve::{Override, OverrideError};
 pub use dial::tls::Roots;

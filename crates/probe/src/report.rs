@@ -106,6 +106,13 @@ pub struct Certificate {
     pub not_after: i64,
 }
 
+impl Tls {
+    /// Unix time at which the first of the certificates as presented ends.
+    pub(crate) fn chain_not_after(&self) -> Option<i64> {
+        self.chain.iter().map(|certificate| certificate.not_after).min()
+    }
+}
+
 impl Hop {
     pub(crate) fn new(url: Url, start: Duration) -> Self {
         Self {

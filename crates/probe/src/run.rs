@@ -246,6 +246,6 @@ fn tls_outcome(tls: &Tls) -> TlsOutcome {
         version: tls.version,
         cipher: tls.cipher,
         not_after: tls.chain.first().map(|leaf| leaf.not_after),
-        chain_not_after: tls.chain.iter().map(|certificate| certificate.not_after).min(),
+        chain_not_after: tls.chain_not_after(),
     }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn run(flags: Flags, config: probe::Config, digest: [u8; 32]) -
     let listeners = flags.listen_address.listeners()?;
 
     let registry = Registry::new();
-    let is_open = !config.on_demand.allow().is_empty();
+    let is_open = config.on_demand.is_open();
     let http = HttpMetrics::register_with(&registry, &metrics_config(&flags, is_open))?;
     let native_histograms = flags.native_histograms;
     let external = ExternalMetrics::register_with(&registry, &ExternalConfig { native_histograms })?;
@@ -103,9 +103,8 @@ fn announce(config: &probe::Config) {
         ([one], 1) => log::info!("asking {} every {}", one.name, humantime::format_duration(one.interval)),
         (targets, all) => log::info!("asking {} of {all} targets", targets.len()),
     }
-    let allow = config.on_demand.allow();
-    if !allow.is_empty() {
-        log::info!("asking on demand, at /probe: {allow}");
+    if config.on_demand.is_open() {
+        log::info!("asking on demand, at /probe: {}", config.on_demand.allow());
     }
 }
 

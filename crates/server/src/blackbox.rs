@@ -59,7 +59,7 @@ impl Blackbox {
 /// What may be asked now; an error where that is nothing.
 pub(crate) fn open(demands: &Demands) -> Result<Arc<OnDemand>, Refused> {
     let demands = demands.borrow().clone();
-    if demands.allow().is_empty() {
+    if !demands.is_open() {
         let line =
             "nothing is asked on demand: open it with --probe.allow, or with probe: allow: in the configuration file";
         return Err(Refused::new(StatusCode::FORBIDDEN, line));

@@ -32,9 +32,8 @@ fn text(config: &Config, shard: Option<Shard>) -> Result<String, metrics_core::T
     let targets = config.targets.len();
     // What nothing adds up to is -0.
     let runs = config.targets.iter().fold(0.0, |runs, target| runs + target.interval.as_secs_f64().recip());
-    let allow = config.on_demand.allow();
-    if !allow.is_empty() {
-        let _ = writeln!(text, "on demand: {allow}");
+    if config.on_demand.is_open() {
+        let _ = writeln!(text, "on demand: {}", config.on_demand.allow());
     }
     let shard = shard.map(|shard| format!(", shard {shard}")).unwrap_or_default();
     let _ = writeln!(text, "targets: {} of {}{shard}", grouped(targets), grouped(config.all_targets));
@@ -66,8 +65,8 @@ fn list(text: &mut String, config: &Config) -> fmt::Result {
 /// A module that anyone may ask for has been made ready, its certificates read.
 fn usable(config: &Config, entry: &ModuleEntry) -> Result<(), String> {
     match &entry.module {
-        Ok(_) if config.on_demand.allow().is_empty() => Ok(()),
-        Ok(_) => config.on_demand.client(&entry.name).map(drop),
+        Ok(_) if config.on_demand.is_open() => config.on_demand.client(&entry.name).map(drop),
+        Ok(_) => Ok(()),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use probe::{Allow, Client, Config, ConfigDefaults, Module, OnDemand, Roots, Shard, Spec, Target};
+use probe::{Allow, Client, Config, ConfigDefaults, DEFAULT_MODULE, Module, OnDemand, Roots, Shard, Spec, Target};
 
 use crate::cli::duration;
 use crate::exit::Exit;
@@ -155,7 +155,7 @@ impl Configuration {
 
     fn one_target(&self) -> Result<Config, Refused> {
         let (module, name) = match &self.module {
-            None => (Module::default(), "http_2xx"),
+            None => (Module::default(), DEFAULT_MODULE),
             Some(reference) => {
                 let read = probe::load_module(reference);
                 let module = read.map_err(|error| Refused::Written(format!("--probe.module: {error}")))?;
@@ -166,9 +166,12 @@ impl Configuration {
         let client = |module| Client::new(module, &self.roots()).map(Arc::new);
         let wrong = |error: probe::TlsFileError| Refused::Certificates(error.to_string());
         let named = client(module).map_err(wrong)?;
-        let built_in = client(Module::default()).map_err(wrong)?;
-        let modules = [("http_2xx", built_in), (name, named.clone())];
-        let modules = modules.map(|(name, client)| (name.to_owned(), Ok(client)));
+        let mut modules = vec![(name, named.clone())];
+        if self.module.is_some() && !self.allow.is_empty() {
+            // Who asks on demand may name either. The file's goes before one of the same name.
+            modules.insert(0, (DEFAULT_MODULE, client(Module::default()).map_err(wrong)?));
+        }
+        let modules = modules.into_iter().map(|(name, client)| (name.to_owned(), Ok(client)));
         let on_demand = OnDemand::new(self.allow.clone().into(), modules);
         let target = Target {
             name: self.target.text.clone(),

@@ -7,14 +7,14 @@ use actix_web::{HttpResponse, Resource};
 use probe::{Engine, Target};
 use serde_json::{Map, Value, json};
 
-use crate::blackbox::{Demands, open};
+use crate::blackbox::{Demands, Refused, open};
 
 /// Before the labels that a target has in the file: those of Prometheus' other discoveries are called so.
 const META: &str = "__meta_actix_exporter_";
 
 pub(crate) fn route(engine: Arc<Engine>, demands: Demands) -> Resource {
     metrics_core::get_only("/sd", move || {
-        let answer = open(&demands).map_or_else(crate::blackbox::Refused::respond, |_| list(&engine));
+        let answer = open(&demands).map_or_else(Refused::respond, |_| list(&engine));
         std::future::ready(answer)
     })
 }

@@ -100,9 +100,7 @@ impl Plan {
         let wanted = |name: &str| filter.as_ref().is_none_or(|names| names.contains(name));
         Self { families: planning.families.into_values().filter(|planned| wanted(&planned.header.name)).collect() }
     }
-}
 
-impl Plan {
     /// Of one set alone, whose names are apart from each other in every format.
     pub(crate) fn of(source: Arc<dyn Source>, format: Format) -> Self {
         Self::new(vec![source], Vec::new(), format, &None, &mut Vec::new())

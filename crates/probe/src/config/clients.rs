@@ -10,8 +10,8 @@ use crate::client::Client;
 use crate::dial::tls::Roots;
 use crate::module::{Module, Pem, Secret};
 
-/// The module of targets that name none. It is there also where the file has none of this name.
-pub(super) const DEFAULT: &str = "http_2xx";
+/// The module of who names none. It is there also where the file has none of this name.
+pub const DEFAULT_MODULE: &str = "http_2xx";
 
 /// The modules of a configuration file.
 pub(super) struct Clients<'c> {
@@ -25,7 +25,7 @@ pub(super) struct Clients<'c> {
 impl<'c> Clients<'c> {
     pub(super) fn new(roots: &'c Roots, entries: &'c [ModuleEntry]) -> Self {
         let modules: HashMap<_, _> = entries.iter().map(|entry| (entry.name.as_str(), entry)).collect();
-        let built_in = (!modules.contains_key(DEFAULT)).then_some(DEFAULT);
+        let built_in = (!modules.contains_key(DEFAULT_MODULE)).then_some(DEFAULT_MODULE);
         let names = entries.iter().map(|entry| entry.name.as_str()).chain(built_in).collect();
         Self { roots, modules, names, ready: HashMap::new() }
     }
@@ -37,7 +37,7 @@ impl<'c> Clients<'c> {
             Some(ModuleEntry { module: Err(error), .. }) => Err(error.to_string()),
             _ => self.get(name, files),
         };
-        names.into_iter().map(str::to_owned).map(|name| (name.clone(), ready(&name))).collect()
+        names.into_iter().map(|name| (name.to_owned(), ready(name))).collect()
     }
 
     /// The module with this name, or why it cannot be used and what to do.
@@ -47,7 +47,7 @@ impl<'c> Clients<'c> {
         }
         let module = match self.modules.get(name) {
             Some(entry) => entry.module.clone().map_err(|error| format!("this module cannot be used: {error}"))?,
-            None if name == DEFAULT => Module::default(),
+            None if name == DEFAULT_MODULE => Module::default(),
             None => return Err(missing(name, &self.names)),
         };
         let client = client(module, self.roots, files).map_err(|error| {

@@ -22,7 +22,12 @@ impl OnDemand {
         Self { allow: allow.into(), modules: modules.into_iter().collect() }
     }
 
-    /// Where runs may go. Where that is nowhere, nothing is asked on demand.
+    /// Whether anything is asked on demand: where runs may go nowhere, nothing is.
+    pub fn is_open(&self) -> bool {
+        !self.allow.is_empty()
+    }
+
+    /// Where runs may go.
     pub fn allow(&self) -> &Arc<AllowList> {
         &self.allow
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::clients::{Clients, DEFAULT};
+use super::clients::{Clients, DEFAULT_MODULE};
 use super::error::shown_path;
 use super::files::Files;
 use super::labels::{self, Label};
@@ -90,7 +90,7 @@ impl<'c> Targets<'c> {
         let url = url(at, written)?;
         let name = self.name(path, &target, (at, written))?;
         let interval = interval(&target)?.unwrap_or(self.defaults.interval);
-        let (at, module) = target.text("module")?.unwrap_or((node.at, DEFAULT));
+        let (at, module) = target.text("module")?.unwrap_or((node.at, DEFAULT_MODULE));
         let client = self.clients.get(module, self.files).map_err(|message| Problem::new(at, message))?;
         let timeout = self.timeout(&target, module, client.module().timeout, interval)?;
         let labels = labels::read(&target)?;

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, web};
-use probe::{Client, OnDemand, Spec};
+use probe::{Client, DEFAULT_MODULE, OnDemand, Spec};
 
-/// The module of who names none.
-const MODULE: &str = "http_2xx";
 /// The time of a scraper that does not say how much it has.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// What is more is no time that a scraper has.
@@ -30,11 +28,12 @@ impl Query {
         let pairs = pairs.map_err(|_| "the query is not one; write /probe?target=URL&module=NAME")?.into_inner();
         // The first of several, as in Go.
         let given = |name: &str| pairs.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
-        let module = Some(given("module")).filter(|module| !module.is_empty()).unwrap_or(MODULE);
-        let mut client = demands.client(module).map_err(|error| format!("module: {error}"))?.clone();
-        if let host @ [_, ..] = given("hostname").as_bytes() {
-            client = for_host(&client, host)?;
-        }
+        let module = Some(given("module")).filter(|module| !module.is_empty()).unwrap_or(DEFAULT_MODULE);
+        let client = demands.client(module).map_err(|error| format!("module: {error}"))?;
+        let client = match given("hostname") {
+            "" => client.clone(),
+            host => client.for_host(host).map(Arc::new).map_err(|error| format!("hostname: {error}"))?,
+        };
         let url = match given("target") {
             "" => return Err("no target is given; write /probe?target=URL".to_owned()),
             target => probe::parse_url(&with_scheme(target)).map_err(|error| format!("target: {error}"))?,
@@ -43,11 +42,6 @@ impl Query {
         let debug = given("debug") == "true";
         Ok(Self { spec: Spec { url, timeout, client }, module: module.to_owned(), debug })
     }
-}
-
-fn for_host(client: &Client, host: &[u8]) -> Result<Arc<Client>, String> {
-    let host = String::from_utf8_lossy(host);
-    client.for_host(&host).map(Arc::new).map_err(|error| format!("hostname: {error}"))
 }
 
 /// As in blackbox_exporter, what names no scheme is meant for HTTP.

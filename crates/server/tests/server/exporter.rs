@@ -95,8 +95,7 @@ impl Exporter {
 
     /// The value of the one series with this name and these labels, as they are spelled.
     pub(crate) fn metric(&self, series: &str) -> Option<f64> {
-        let value = |line: &str| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
-        self.metrics().lines().find_map(value)
+        value(&self.metrics(), series)
     }
 
     /// The values of all series whose name and labels, as they are spelled, begin so: by what follows of them.
@@ -153,6 +152,11 @@ impl Exporter {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// The value of the one series of a page with this name and these labels, as they are spelled.
+pub(crate) fn value(page: &str, series: &str) -> Option<f64> {
+    page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
 /// A chunked body, which must have come to its end.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use rustix::process::Signal;
 
-use crate::exporter::{Exporter, program};
+use crate::exporter::{Exporter, program, value};
 use crate::kit::{self, Action, Peer, ok, response};
 use crate::reload::File;
 
@@ -23,11 +23,6 @@ pub(crate) fn exporter(name: &str, modules: &str, flags: &[&str]) -> Exporter {
 pub(crate) fn probe(exporter: &Exporter, query: &str) -> (u16, String) {
     let (head, body) = exporter.ask("GET", &format!("/probe?{query}"));
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body)
-}
-
-/// The value of a series.
-fn value(page: &str, series: &str) -> Option<f64> {
-    page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
 fn succeeds(page: &str) -> Option<bool> {
