@@ -60,6 +60,7 @@ mod answer;
 mod blackbox;
 #[cfg(feature = "actix-web")]
 mod cells;
+mod counter;
 #[cfg(feature = "actix-web")]
 mod exposition;
 mod external;
@@ -80,6 +81,7 @@ mod vocab;
 #[cfg(feature = "actix-web")]
 pub use actix::{CountedBody, CountedFuture, CountedService};
 pub use blackbox::{BlackboxLeaf, BlackboxProbe, BlackboxTls};
+pub use counter::ProgramCounter;
 #[cfg(feature = "actix-web")]
 pub use external::Cost;
 pub use external::{ExternalConfig, ExternalMetrics, Outcome, Target, TargetConfig, TargetError, TlsOutcome};

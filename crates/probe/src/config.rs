@@ -8,6 +8,7 @@ mod labels;
 mod modules;
 mod on_demand;
 mod section;
+mod shown;
 mod target_files;
 mod targets;
 mod values;

@@ -15,6 +15,7 @@ use regex::bytes::Regex;
 
 pub use secret::{Secret, SecretError};
 pub use status::StatusCodes;
+pub(crate) use yaml::quoted;
 
 /// How to ask, and what to expect. [`Module::default`] is a GET that follows redirects and wants a 2xx status:
 /// blackbox_exporter's `http_2xx`.

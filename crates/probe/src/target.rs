@@ -49,6 +49,13 @@ pub enum Detail {
 }
 
 impl Target {
+    /// Its URL for all to see. Keys stand in queries, which are left out.
+    pub fn shown_url(&self) -> String {
+        let url = &self.spec.url;
+        let hidden = if url.query().is_some() { "?…" } else { "" };
+        format!("{}{hidden}", url.as_str().split(['?', '#']).next().unwrap_or_default())
+    }
+
     /// As metrics know it.
     pub fn metrics_config(&self) -> TargetConfig {
         TargetConfig {

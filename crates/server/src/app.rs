@@ -1,13 +1,16 @@
 //! The wiring: registry, engine, middleware and routes, from start to drained.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
+use actix_server::ServerBuilder;
 use actix_web::http::header;
-use actix_web::middleware::Logger;
-use actix_web::{App, HttpResponse, HttpServer, Resource};
+use actix_web::middleware::{Logger, from_fn};
+use actix_web::web::ServiceConfig;
+use actix_web::{App, HttpResponse, Resource, web};
 use metrics_core::prometheus::Registry;
 use metrics_core::{
-    BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics, RegisterError,
+    BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics, ProgramCounter, RegisterError,
     ReloadMetrics,
 };
 use probe::{Engine, EngineConfig, Env};
@@ -17,7 +20,13 @@ use crate::blackbox::Blackbox;
 use crate::cli::{self, Flags};
 use crate::reload::{self, Reloader};
 use crate::signals::Signals;
-use crate::{discovery, limits, status};
+use crate::web::access::Guard;
+use crate::web::connections::Connections;
+use crate::web::keeper::Opened;
+use crate::web::paths::Paths;
+use crate::web::ready::Ready;
+use crate::web::{Door, panics, serve};
+use crate::{discovery, landing, limits, status};
 
 /// An exporter has little to do at a time; more threads would cost memory for nothing.
 const MOST_WORKERS: usize = 4;
@@ -27,35 +36,44 @@ const MOST_PROBERS: usize = 4;
 const DRAIN_SECONDS: u64 = 7;
 
 /// Asks what `config` says, which `digest` stands for, and serves until a signal says to stop and what had begun is served.
-pub(crate) async fn run(flags: Flags, config: probe::Config, digest: [u8; 32]) -> anyhow::Result<()> {
+pub(crate) async fn run(flags: Flags, doors: Opened, config: probe::Config, digest: [u8; 32]) -> anyhow::Result<()> {
     let (signals, hangups) = Signals::install()?;
     let env = Env::new(flags.resolve.clone());
     // Before the first probe: a program that cannot serve must not ask anybody.
-    let listeners = flags.listen_address.listeners()?;
+    let listeners = flags.listen.listeners()?;
 
+    let paths = flags.paths.paths();
     let registry = Registry::new();
     let is_open = config.on_demand.is_open();
-    let http = HttpMetrics::register_with(&registry, &metrics_config(&flags, is_open))?;
+    let http = HttpMetrics::register_with(&registry, &metrics_config(&flags, &paths, is_open))?;
     let native_histograms = flags.native_histograms;
     let external = ExternalMetrics::register_with(&registry, &ExternalConfig { native_histograms })?;
     let outcomes = reload_metrics(&registry, is_open)?;
     ProcessMetrics::register(&registry)?;
     BuildInfo::register(&registry, "actix_exporter_build_info", cli::VERSION, cli::REVISION, cli::RUSTC)?;
     let metrics = MetricsHandler::register_with(&registry, &flags.handler())?;
+    let counter = |name, help| ProgramCounter::register(&registry, name, help);
+    let panics = counter("actix_exporter_handler_panics_total", "Requests whose handler panicked")?;
+    let rejected = counter("actix_exporter_connections_rejected_total", "Connections beyond --web.max-connections")?;
+    let (accesses, rereads) = doors.keep(ReloadMetrics::register(&registry, "actix_exporter_web_config")?)?;
 
     announce(&config);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let open_files = limits::raise_open_files();
     let most_runs = limits::runs(flags.max_runs.get(), open_files);
     let (gate, offset) = (Arc::new(flags.gate(open_files)), flags.timeout_offset);
+    let connections = limits::connections(flags.limits.max_connections, open_files);
     let threads = cores.min(MOST_PROBERS);
     let engine = Arc::new(Engine::new(EngineConfig { threads, most_runs }, env, external));
+    let (pages, shown) = watch::channel(config.to_string());
     let (demands, demanded) = watch::channel(Arc::new(config.on_demand));
     engine.apply(config.targets)?;
     outcomes.iter().for_each(ReloadMetrics::succeeded);
     let reloader = Reloader {
         engine: engine.clone(),
         demands,
+        pages,
+        web: rereads,
         metrics: outcomes,
         hangups,
         auto: flags.auto_reload(),
@@ -66,33 +84,66 @@ pub(crate) async fn run(flags: Flags, config: probe::Config, digest: [u8; 32]) -
     let asked = engine.clone();
     let blackbox = Blackbox { engine: engine.clone(), demands: demanded.clone(), gate, offset };
 
-    let app = move || {
-        App::new()
+    let ready = Ready::default();
+    let readiness = ready.clone();
+    let landing_engine = engine.clone();
+    let routes = move |config: &mut ServiceConfig| {
+        config
             .service(metrics.clone())
+            .service(landing::route(landing_engine.clone(), demanded.clone()))
             .service(status_page(&asked))
             .service(blackbox.clone().route())
             .service(discovery::route(asked.clone(), demanded.clone()))
+            .service(config_page(&shown))
             .service(reload::route(reloads.clone()))
             .service(page("/-/healthy", || "actix-exporter is healthy.\n".to_owned()))
-            // The last one is the outermost: it sees what every other makes of a request.
+            .service(readiness.route());
+    };
+    let guard = Guard::new(accesses.clone(), &paths)?;
+    let below = paths.clone();
+    let app = move || {
+        let (guard, panics) = (guard.clone(), panics.clone());
+        // Before the scope, which would take them.
+        let app = below.redirects().into_iter().fold(App::new(), App::service);
+        let app = match below.prefix() {
+            "" => app.configure(&routes),
+            prefix => app.service(web::scope(prefix).configure(&routes)),
+        };
+        // The last one is the outermost: it sees what every other makes of a request.
+        app.wrap(from_fn(move |request, next| panics::caught(request, next, panics.clone())))
+            .wrap(from_fn(move |request, next| guard.clone().pass(request, next)))
             .wrap(Logger::default())
             .wrap(http.clone())
     };
-    let mut server =
-        HttpServer::new(app).workers(cores.min(MOST_WORKERS)).disable_signals().shutdown_timeout(DRAIN_SECONDS);
-    for listener in listeners {
-        log::info!("listening on http://{}", listener.local_addr()?);
-        server = server.listen(listener)?;
-    }
-    let server = server.run();
+    let delay = flags.limits.shutdown_delay.unwrap_or_default();
+    let tls = accesses.borrow().config.tls.is_some();
+    announce_listeners(&listeners, tls, flags.paths.external_url())?;
+    let door = Door { accesses, connections: Connections::new(connections, rejected).into(), limits: flags.limits };
+    let builder = ServerBuilder::default()
+        .workers(cores.min(MOST_WORKERS))
+        .disable_signals()
+        .shutdown_timeout(DRAIN_SECONDS);
+    let server = serve(builder, listeners, &door, app)?;
+    ready.set(true);
     let reloading = actix_rt::spawn(reloading);
-    let stopping = move || {
+    let stopped = move || {
         reloading.abort();
         engine.stop();
     };
-    actix_rt::spawn(signals.stop(server.handle(), stopping));
+    actix_rt::spawn(signals.stop(server.handle(), delay, move || ready.set(false), stopped));
     server.await?;
     log::info!("stopped");
+    Ok(())
+}
+
+fn announce_listeners(listeners: &[TcpListener], tls: bool, external: Option<&str>) -> std::io::Result<()> {
+    let scheme = if tls { "https" } else { "http" };
+    for listener in listeners {
+        log::info!("listening on {scheme}://{}", listener.local_addr()?);
+    }
+    if let Some(url) = external {
+        log::info!("others find it at {url}");
+    }
     Ok(())
 }
 
@@ -109,9 +160,9 @@ fn announce(config: &probe::Config) {
 }
 
 /// What is asked for all the time is there before it is asked for, so that its first failure is seen as one.
-fn metrics_config(flags: &Flags, is_open: bool) -> Config {
-    let known = |path: &str| ("GET".to_owned(), path.to_owned());
-    let mut known_routes = vec!["/metrics", "/3-shake-status", "/-/healthy"];
+fn metrics_config(flags: &Flags, paths: &Paths, is_open: bool) -> Config {
+    let known = |path: &str| ("GET".to_owned(), paths.of(path));
+    let mut known_routes = vec!["/metrics", "/3-shake-status", "/-/healthy", "/-/ready"];
     if is_open {
         known_routes.push("/probe");
     }
@@ -131,6 +182,11 @@ fn reload_metrics(registry: &Registry, is_open: bool) -> Result<Vec<ReloadMetric
 fn status_page(engine: &Arc<Engine>) -> Resource {
     let engine = engine.clone();
     page("/3-shake-status", move || status::text(engine.targets().first().map(|primary| &**primary)))
+}
+
+fn config_page(shown: &watch::Receiver<String>) -> Resource {
+    let shown = shown.clone();
+    page("/config", move || shown.borrow().clone())
 }
 
 /// A page of plain text that is made anew for each request.

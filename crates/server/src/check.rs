@@ -72,15 +72,7 @@ fn usable(config: &Config, entry: &ModuleEntry) -> Result<(), String> {
 }
 
 fn line(text: &mut String, target: &Target) -> fmt::Result {
-    let url = &target.spec.url;
-    // Keys stand in queries.
-    let hidden = if url.query().is_some() { "?…" } else { "" };
-    write!(
-        text,
-        "target {}: {}{hidden}",
-        target.name.escape_debug(),
-        url.as_str().split(['?', '#']).next().unwrap_or_default()
-    )?;
+    write!(text, "target {}: {}", target.name.escape_debug(), target.shown_url())?;
     let (interval, timeout) = (format_duration(target.interval), format_duration(target.spec.timeout));
     write!(text, " every {interval}, timeout {timeout}, module {}", target.module.escape_debug())?;
     if let Some(slow) = target.slow_after {

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -13,7 +14,9 @@ use crate::blackbox::{Gate, TimeoutOffset};
 use crate::configuration::Configuration;
 use crate::exit::Exit;
 use crate::limits;
-use crate::listen::ListenAddress;
+use crate::listen::ListenFlags;
+use crate::web::limits::Limits;
+use crate::web::paths::PathFlags;
 
 /// A year: what is more is a slip of the pen.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -54,10 +57,20 @@ pub(crate) enum Command {
 
 #[derive(clap::Args)]
 pub(crate) struct Flags {
-    /// Where to serve, as `[HOST]:PORT`; without HOST on all addresses, IPv4 and IPv6; port 0 lets the system choose
-    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":2121", global = true)]
-    #[arg(env = "ACTIX_EXPORTER_WEB_LISTEN_ADDRESS", hide_env_values = true)]
-    pub(crate) listen_address: ListenAddress,
+    #[command(flatten)]
+    pub(crate) listen: ListenFlags,
+
+    /// Who may come in and how: TLS, passwords, headers and a rate limit, in the format of the exporters of Prometheus. It is
+    /// looked at every second; a file that is wrong is refused as a whole, and changes nothing
+    #[arg(long = "web.config.file", value_name = "FILE", global = true)]
+    #[arg(env = "ACTIX_EXPORTER_WEB_CONFIG_FILE", hide_env_values = true)]
+    pub(crate) web_config_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) paths: PathFlags,
+
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 
     #[command(flatten)]
     pub(crate) configuration: Configuration,

@@ -36,17 +36,25 @@ pub(crate) fn runs(wanted: usize, open_files: Option<u64>) -> usize {
     runs
 }
 
+/// As many of the `wanted` connections at a time as leave the runs their room.
+pub(crate) fn connections(wanted: NonZeroUsize, open_files: Option<u64>) -> usize {
+    part(wanted, open_files, 4, "connections").get()
+}
+
 /// As many of the `wanted` requests to /probe at a time as leave the targets their room: each has two sockets, that of the request
 /// and that of the run.
 pub(crate) fn probes(wanted: NonZeroUsize, open_files: Option<u64>) -> NonZeroUsize {
-    let most = open_files.and_then(|limit| usize::try_from(limit / 8).ok());
-    let probes = most.map_or(wanted, |most| wanted.min(NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN)));
-    if let Some(limit) = open_files.filter(|_| probes < wanted) {
-        log::info!(
-            "at most {probes} requests to /probe at the same time, not {wanted}: {limit} files may be open (ulimit -n)"
-        );
+    part(wanted, open_files, 8, "requests to /probe")
+}
+
+/// As many of the `wanted` as the `nth` part of the limit has room for.
+fn part(wanted: NonZeroUsize, open_files: Option<u64>, nth: u64, what: &str) -> NonZeroUsize {
+    let most = open_files.and_then(|limit| usize::try_from(limit / nth).ok());
+    let most = most.map_or(wanted, |most| wanted.min(NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN)));
+    if let Some(limit) = open_files.filter(|_| most < wanted) {
+        log::info!("at most {most} {what} at the same time, not {wanted}: {limit} files may be open (ulimit -n)");
     }
-    probes
+    most
 }
 
 fn said(limit: Option<u64>) -> String {

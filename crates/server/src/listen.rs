@@ -5,7 +5,50 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddr
 use std::str::FromStr;
 
 use anyhow::Context;
+use listenfd::ListenFd;
 use socket2::{Domain, Socket, Type};
+
+/// The flags that say it.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ListenFlags {
+    /// Where to serve, as `[HOST]:PORT`; without HOST on all addresses, IPv4 and IPv6; port 0 lets the system choose; repeatable
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":2121", global = true, value_delimiter = ',')]
+    #[arg(env = "ACTIX_EXPORTER_WEB_LISTEN_ADDRESS", hide_env_values = true)]
+    pub(crate) addresses: Vec<ListenAddress>,
+
+    /// Serve on the sockets that systemd hands over (socket activation) instead of --web.listen-address
+    #[arg(long = "web.systemd-socket", env = "ACTIX_EXPORTER_WEB_SYSTEMD_SOCKET", hide_env_values = true)]
+    systemd_socket: bool,
+}
+
+impl ListenFlags {
+    /// Sockets that listen there.
+    pub(crate) fn listeners(&self) -> anyhow::Result<Vec<TcpListener>> {
+        if self.systemd_socket {
+            return handed_over();
+        }
+        let mut listeners = Vec::new();
+        for address in &self.addresses {
+            listeners.extend(address.listeners()?);
+        }
+        Ok(listeners)
+    }
+}
+
+/// Those of `LISTEN_FDS`: sd_listen_fds(3).
+fn handed_over() -> anyhow::Result<Vec<TcpListener>> {
+    let mut sockets = ListenFd::from_env();
+    let listeners = (0..sockets.len()).map(|n| {
+        let socket = sockets.take_tcp_listener(n).with_context(|| format!("socket {n} of systemd is no TCP listener"))?;
+        socket.with_context(|| format!("socket {n} of systemd is not there"))
+    });
+    let listeners = listeners.collect::<anyhow::Result<Vec<_>>>()?;
+    anyhow::ensure!(
+        !listeners.is_empty(),
+        "--web.systemd-socket: systemd has handed over no socket; start the service by a .socket unit, or leave the flag out"
+    );
+    Ok(listeners)
+}
 
 /// `[HOST]:PORT`. Without a host it means every address of the machine, IPv4 and IPv6.
 #[derive(Debug, Clone, PartialEq, Eq)]

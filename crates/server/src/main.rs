@@ -9,20 +9,25 @@ mod configuration;
 mod discovery;
 mod exit;
 mod healthcheck;
+mod landing;
 mod limits;
 mod listen;
+mod rate;
 mod reload;
 mod signals;
 mod status;
+mod web;
+mod web_config;
 
 use std::process::ExitCode;
 
 use cli::{Command, Flags};
 use exit::Exit;
+use web::keeper::Opened;
 
 fn main() -> ExitCode {
     let result = cli::parse(std::env::args_os()).and_then(|(command, flags)| match command {
-        Some(Command::Healthcheck) => Ok(healthcheck::healthcheck(&flags.listen_address)?),
+        Some(Command::Healthcheck) => Ok(healthcheck::healthcheck(&flags)?),
         None if flags.check_only => check::check(&flags.configuration),
         None => serve(flags),
     });
@@ -37,7 +42,9 @@ fn serve(flags: Flags) -> Result<(), Exit> {
         .filter_module("actix_web::middleware::logger", level)
         .filter_module("probe", level)
         .init();
+    web::panics::log_panics();
+    let web = Opened::read(flags.web_config_file.clone())?;
     let loaded = flags.configuration.load();
     let config = loaded.config?;
-    Ok(actix_rt::System::new().block_on(app::run(flags, config, loaded.digest))?)
+    Ok(actix_rt::System::new().block_on(app::run(flags, web, config, loaded.digest))?)
 }

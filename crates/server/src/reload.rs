@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::configuration::{Configuration, Loaded};
+use crate::web::keeper::Rereads;
 
 /// What a reload has done, or why it has done nothing: one line.
 type Answer = Result<String, String>;
@@ -38,6 +39,10 @@ pub(crate) struct Reloader {
     pub(crate) engine: Arc<Engine>,
     /// Where what may be asked on demand is told.
     pub(crate) demands: watch::Sender<Arc<OnDemand>>,
+    /// Where it is shown.
+    pub(crate) pages: watch::Sender<String>,
+    /// Who reads the web configuration, too.
+    pub(crate) web: Rereads,
     pub(crate) metrics: Vec<ReloadMetrics>,
     pub(crate) hangups: Signal,
     /// How often to look for changes.
@@ -77,7 +82,7 @@ impl Reloader {
             if by_clock && loaded.as_ref().is_ok_and(|loaded| loaded.digest == self.seen) {
                 continue;
             }
-            let answer = loaded.and_then(|loaded| self.take(loaded));
+            let mut answer = loaded.and_then(|loaded| self.take(loaded));
             match &answer {
                 Ok(done) => {
                     self.metrics.iter().for_each(ReloadMetrics::succeeded);
@@ -86,6 +91,12 @@ impl Reloader {
                 Err(error) => {
                     self.metrics.iter().for_each(ReloadMetrics::failed);
                     log::error!("{why}: {error}; what was asked before is asked as before");
+                }
+            }
+            if !by_clock {
+                // It has its own metrics and its own lines.
+                if let Err(error) = self.web.reread().await {
+                    answer = Err(answer.err().map_or_else(|| error.clone(), |other| format!("{other}; {error}")));
                 }
             }
             for asker in askers {
@@ -98,9 +109,11 @@ impl Reloader {
     fn take(&mut self, loaded: Loaded) -> Answer {
         self.seen = loaded.digest;
         let config = loaded.config.map_err(|refused| refused.to_string())?;
+        let page = config.to_string();
         let count = config.targets.len();
         let applied = self.engine.apply(config.targets).map_err(|error| error.to_string())?;
         self.demands.send_replace(config.on_demand.into());
+        self.pages.send_replace(page);
         let targets = if count == 1 { "target" } else { "targets" };
         let (new, kept, gone) = (applied.added, applied.kept, applied.removed);
         Ok(format!("{count} {targets}: {new} new, {kept} kept, {gone} gone"))

@@ -1,5 +1,7 @@
 //! What signals do: SIGTERM and SIGINT drain, a second one ends the process at once. SIGHUP is for who reloads.
 
+use std::time::Duration;
+
 use actix_web::dev::ServerHandle;
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -18,12 +20,17 @@ impl Signals {
         Ok((signals, on(SignalKind::hangup())?))
     }
 
-    /// Stops `server` gracefully at the first signal, calling `stopping` before; ends the process at the second.
-    pub(crate) async fn stop(mut self, server: ServerHandle, stopping: impl FnOnce()) {
+    /// Stops `server` gracefully at the first signal, calling `stopping` at once, and `stopped` when after `delay` no more requests
+    /// come in; ends the process at the second.
+    pub(crate) async fn stop(mut self, server: ServerHandle, delay: Duration, stopping: impl FnOnce(), stopped: impl FnOnce() + 'static) {
         let (name, _) = self.next().await;
         log::info!("{name}: serving what has begun, then stopping; once more stops at once");
         stopping();
-        actix_rt::spawn(async move { server.stop(true).await });
+        actix_rt::spawn(async move {
+            tokio::time::sleep(delay).await;
+            stopped();
+            server.stop(true).await;
+        });
         let (name, code) = self.next().await;
         log::warn!("{name} again: stopping at once");
         std::process::exit(code);

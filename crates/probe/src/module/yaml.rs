@@ -125,7 +125,7 @@ fn masked(secret: &Secret) -> String {
 }
 
 /// In single quotes, within which YAML knows one thing to be escaped; on one line, whatever there is in it.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     if text.contains(char::is_control) { format!("{text:?}") } else { format!("'{}'", text.replace('\'', "''")) }
 }
 

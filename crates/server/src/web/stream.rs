@@ -1,0 +1,101 @@
+//! A connection as the HTTP dispatcher sees it: with or without TLS, and closed where its client takes nothing of what is sent.
+
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_rt::net::{ActixStream, Ready, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+use tokio_rustls::server::TlsStream;
+
+use super::connections::Place;
+
+/// A client that has come in.
+pub(super) struct Stream {
+    io: Io,
+    /// For how long nothing may be taken.
+    patience: Duration,
+    /// Runs while nothing is taken.
+    stalled: Option<Pin<Box<Sleep>>>,
+    _place: Place,
+}
+
+enum Io {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    pub(super) fn plain(stream: TcpStream, patience: Duration, place: Place) -> Self {
+        Self { io: Io::Plain(stream), patience, stalled: None, _place: place }
+    }
+
+    pub(super) fn tls(stream: TlsStream<TcpStream>, patience: Duration, place: Place) -> Self {
+        Self { io: Io::Tls(stream.into()), patience, stalled: None, _place: place }
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match &self.io {
+            Io::Plain(stream) => stream,
+            Io::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
+    /// Begins to wait when `step` has to, and gives up when that has taken too long.
+    fn patiently<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        step: impl FnOnce(Pin<&mut (dyn AsyncWrite + Unpin)>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let taken = match &mut self.io {
+            Io::Plain(stream) => step(Pin::new(stream), context),
+            Io::Tls(stream) => step(Pin::new(stream.as_mut()), context),
+        };
+        if taken.is_ready() {
+            self.stalled = None;
+            return taken;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(self.patience)));
+        ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client takes nothing of the answer")))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.io {
+            Io::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Io::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.patiently(context, |io, context| io.poll_write(context, bytes))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.patiently(context, |io, context| io.poll_flush(context))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.patiently(context, |io, context| io.poll_shutdown(context))
+    }
+}
+
+impl ActixStream for Stream {
+    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_read_ready(self.tcp(), context)
+    }
+
+    fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_write_ready(self.tcp(), context)
+    }
+}
