@@ -38,27 +38,34 @@ impl Exporter {
     pub(crate) fn start_with(args: &[&str], variables: &[(&str, &Path)]) -> Self {
         let harmless = ["--target", "--resolve", "--config.file"];
         assert!(args.iter().any(|arg| harmless.contains(arg)), "tests ask loopback alone");
-        let mut child = program()
-            .args(["--web.listen-address", "127.0.0.1:0"])
-            .args(args)
-            .envs(variables.iter().copied())
-            .stderr(Stdio::piped())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = program();
+        command.args(["--web.listen-address", "127.0.0.1:0"]).args(args).envs(variables.iter().copied());
+        command.stdin(Stdio::null());
+        Self::of(command)
+    }
+
+    /// What a command starts.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let mut log = String::new();
         let address = loop {
             let line = lines.next().unwrap_or_else(|| panic!("it ended:\n{log}"));
             log = log + &line + "\n";
-            if let Some((_, address)) = line.split_once("listening on http://") {
-                break address.parse().unwrap();
+            if let Some(address) = listening(&line) {
+                break address;
             }
         };
         let log = Arc::new(Mutex::new(log));
         let kept = log.clone();
         std::thread::spawn(move || lines.for_each(|line| *kept.lock().unwrap() += &(line + "\n")));
         Self { address, child, log }
+    }
+
+    /// All addresses on which it listens, once it serves.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.ask("GET", "/-/healthy");
+        self.log().lines().filter_map(listening).collect()
     }
 
     pub(crate) fn log(&self) -> String {
@@ -78,6 +85,16 @@ impl Exporter {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// As [`Self::send`], where the server may close the connection at any time.
+    pub(crate) fn send_anyway(&self, request: &[u8]) -> String {
+        let mut stream = self.connect();
+        let mut answer = Vec::new();
+        let _ = stream.write_all(request);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// Head and body of the answer to one request.
@@ -152,6 +169,12 @@ impl Exporter {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// The address of which a line of the log says that it listens there.
+fn listening(line: &str) -> Option<SocketAddr> {
+    let address = line.split_once("listening on http")?.1.trim_start_matches("s").strip_prefix("://")?;
+    address.split(['"', ' ']).next()?.parse().ok()
 }
 
 /// The value of the one series of a page with this name and these labels, as they are spelled.

@@ -4,6 +4,7 @@ mod bad_input;
 mod check;
 mod config;
 mod confined;
+mod doors;
 mod exporter;
 #[path = "../../../probe/tests/kit/mod.rs"]
 mod kit;

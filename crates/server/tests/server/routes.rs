@@ -17,6 +17,9 @@ fn each_route_answers_get_and_head_and_refuses_the_rest() {
         ("/metrics", "text/plain; version=0.0.4; charset=utf-8", "# TYPE http_requests_in_flight gauge\n"),
         ("/3-shake-status", "text/plain; charset=utf-8", "Last 3-shake.com access status: "),
         ("/-/healthy", "text/plain; charset=utf-8", "healthy"),
+        ("/-/ready", "text/plain; charset=utf-8", "ready"),
+        ("/config", "text/plain; charset=utf-8", "targets:\n"),
+        ("/", "text/html; charset=utf-8", "<h1>actix-exporter</h1>"),
     ] {
         let (head, body) = exporter.ask("GET", path);
         assert!(head.starts_with("http/1.1 200") && body.contains(part), "{path}: {head}\n{body}");
@@ -79,7 +82,7 @@ fn the_contract_is_exposed() {
 #[test]
 fn r7_what_is_asked_for_all_the_time_is_there_before_it_is() {
     let metrics = exporter().metrics();
-    for path in ["/metrics", "/3-shake-status", "/-/healthy"] {
+    for path in ["/metrics", "/3-shake-status", "/-/healthy", "/-/ready"] {
         let series = format!("http_requests_total{{method=\"GET\",path=\"{path}\"}} 0\n");
         assert!(metrics.contains(&series), "{series}\n{metrics}");
     }
