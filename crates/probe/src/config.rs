@@ -20,11 +20,12 @@ use std::time::Duration;
 pub use clients::DEFAULT_MODULE;
 pub use error::{FileError, Position};
 pub use modules::{ModuleEntry, ModuleFile, load_module};
+pub use files::Files;
 pub use on_demand::OnDemand;
+pub use section::{Problem, Section, entries, shown, text};
+pub use yaml::{Key, Node, parse};
 
 use self::clients::Clients;
-use self::files::Files;
-use self::section::{Problem, Section};
 use self::targets::Targets;
 use crate::allow::Allow;
 use crate::dial::tls::Roots;
@@ -83,7 +84,7 @@ impl Config {
 }
 
 fn read(path: &Path, defaults: &ConfigDefaults, files: &mut Files) -> Result<Config, FileError> {
-    let wrong = |problem| located(path, problem);
+    let wrong = |problem: Problem| problem.located(path);
     let root = yaml::read(&files.text(path)?, "write targets: and a target below it").map_err(wrong)?;
     let file = Section::new("the file", &root, &KNOWN).map_err(wrong)?;
     let modules = file.get("modules").map_or(Ok(Vec::new()), |node| modules::read(path, node)).map_err(wrong)?;
@@ -98,6 +99,3 @@ fn read(path: &Path, defaults: &ConfigDefaults, files: &mut Files) -> Result<Con
     Ok(Config { targets, all_targets, modules, on_demand })
 }
 
-fn located(path: &Path, problem: Problem) -> FileError {
-    FileError::new(path, Some(problem.at), problem.message)
-}

@@ -42,6 +42,12 @@ mod shard;
 mod target;
 mod wire;
 
+/// How configuration files are read, for whoever has one of his own: YAML whose every part knows where it stands, so that what is wrong
+/// with it can be said as `FILE:LINE:COLUMN: what; what to do`.
+pub mod yaml {
+    pub use crate::config::{Files, Key, Node, Problem, Section, entries, parse, shown, text};
+}
+
 pub use allow::{Allow, AllowError, AllowList};
 pub use client::{Client, HostError};
 pub use config::{

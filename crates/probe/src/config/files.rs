@@ -19,8 +19,8 @@ pub(super) fn text(path: &Path) -> Result<String, FileError> {
     decode(path, bytes)
 }
 
-/// All that is read for one configuration.
-pub(super) struct Files {
+/// All that is read for one configuration, of which none may be too large, and what it was.
+pub struct Files {
     account: Context,
     left: u64,
 }
@@ -33,7 +33,10 @@ impl Default for Files {
 
 impl Files {
     /// The text of a file.
-    pub(super) fn text(&mut self, path: &Path) -> Result<String, FileError> {
+    ///
+    /// # Errors
+    /// It cannot be read, is too large or no UTF-8.
+    pub fn text(&mut self, path: &Path) -> Result<String, FileError> {
         let wrong = |message: String| FileError::new(path, None, message);
         let content = self.read(path).map_err(wrong)?;
         let left = self.left.checked_sub(content.len() as u64);
@@ -47,7 +50,11 @@ impl Files {
         self.read(path).map(drop)
     }
 
-    fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {
+    /// What is in a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is too large: why, and what to do.
+    pub fn read(&mut self, path: &Path) -> Result<Vec<u8>, String> {
         let content = content(path);
         match &content {
             Ok(content) => self.enter(path, b"content", content),
@@ -70,7 +77,7 @@ impl Files {
     }
 
     /// The SHA-256 of all names and contents.
-    pub(super) fn digest(self) -> [u8; 32] {
+    pub fn digest(self) -> [u8; 32] {
         let digest = self.account.finish();
         std::array::from_fn(|n| digest.as_ref()[n])
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::section::{Problem, Section, entries, nearest, shown};
 use super::values::{self, Expressions};
 use super::yaml::{self, Key, Node};
-use super::{FileError, KNOWN, Position, files, located};
+use super::{FileError, KNOWN, Position, files};
 use crate::module::Module;
 
 /// Reads one module: `FILE:NAME`.
@@ -58,7 +58,7 @@ impl ModuleFile {
             let file = Section::new("the file", &root, &KNOWN)?;
             file.get("modules").map_or(Ok(Vec::new()), |node| read(path, node))
         };
-        Ok(Self { path: path.to_owned(), entries: entries().map_err(|problem| located(path, problem))? })
+        Ok(Self { path: path.to_owned(), entries: entries().map_err(|problem| problem.located(path))? })
     }
 
     /// All that is in it, in the order of the file.
@@ -125,7 +125,7 @@ pub(super) fn read(path: &Path, node: &Node) -> Result<Vec<ModuleEntry>, Problem
         let module = match reading.unusable.take() {
             None => Ok(module),
             Some(Problem { at, message }) => {
-                Err(located(path, Problem::new(at, format!("module {}: {message}", shown(&key.text)))))
+                Err(Problem::new(at, format!("module {}: {message}", shown(&key.text))).located(path))
             }
         };
         Ok(ModuleEntry { name: key.text.clone(), position: key.at, module })

@@ -1,32 +1,44 @@
 //! A map of options: which are known, which are given, and of what type they are.
 
 use std::collections::HashMap;
+use std::path::Path;
 
-use super::Position;
+use super::{FileError, Position};
 use super::yaml::{Key, Node, Value};
 
 /// What is wrong in a place. The file's path is put before it where it leaves this module.
 #[derive(Debug, Clone)]
-pub(super) struct Problem {
-    pub(super) at: Position,
-    pub(super) message: String,
+pub struct Problem {
+    /// The place.
+    pub at: Position,
+    /// What is wrong, and what to do.
+    pub message: String,
 }
 
 impl Problem {
-    pub(super) fn new(at: Position, message: impl Into<String>) -> Self {
+    /// This is wrong there.
+    pub fn new(at: Position, message: impl Into<String>) -> Self {
         Self { at, message: message.into() }
+    }
+
+    /// It is in this file.
+    pub fn located(self, path: &Path) -> FileError {
+        FileError::new(path, Some(self.at), self.message)
     }
 }
 
 /// A map of options. What is null is not given.
-pub(super) struct Section<'n> {
+pub struct Section<'n> {
     pub(super) at: Position,
     fields: HashMap<&'n str, (Position, &'n Node)>,
 }
 
 impl<'n> Section<'n> {
-    /// Takes a map apart that has no other keys than `known`.
-    pub(super) fn new(name: &'static str, node: &'n Node, known: &[&'static str]) -> Result<Self, Problem> {
+    /// Takes a map apart that has no other keys than `known`; `name` is for errors.
+    ///
+    /// # Errors
+    /// It is no map, or has a key that is not known.
+    pub fn new(name: &'static str, node: &'n Node, known: &[&'static str]) -> Result<Self, Problem> {
         let mut fields = HashMap::new();
         for (key, value) in entries(name, node)? {
             if !known.contains(&key.text.as_str()) {
@@ -39,12 +51,13 @@ impl<'n> Section<'n> {
         Ok(Self { at: node.at, fields })
     }
 
-    pub(super) fn get(&self, option: &str) -> Option<&'n Node> {
+    /// The value of an option that is given.
+    pub fn get(&self, option: &str) -> Option<&'n Node> {
         self.fields.get(option).map(|(_, node)| *node)
     }
 
     /// Where the name of an option stands that is given.
-    pub(super) fn key(&self, option: &str) -> Position {
+    pub fn key(&self, option: &str) -> Position {
         self.fields.get(option).map_or(self.at, |(at, _)| *at)
     }
 
@@ -54,13 +67,20 @@ impl<'n> Section<'n> {
     }
 
     /// A text that says something, and where it stands.
-    pub(super) fn text(&self, option: &str) -> Result<Option<(Position, &'n str)>, Problem> {
+    ///
+    /// # Errors
+    /// It is a list or a map.
+    pub fn text(&self, option: &str) -> Result<Option<(Position, &'n str)>, Problem> {
         let Some(node) = self.get(option) else { return Ok(None) };
         let text = text(option, node)?;
         Ok((!text.is_empty()).then_some((node.at, text)))
     }
 
-    pub(super) fn flag(&self, option: &str) -> Result<Option<bool>, Problem> {
+    /// True or false.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn flag(&self, option: &str) -> Result<Option<bool>, Problem> {
         let Some(node) = self.get(option) else { return Ok(None) };
         let flag = match text(option, node)? {
             // What YAML 1.1 calls a boolean, as Go's library reads it.
@@ -77,7 +97,10 @@ impl<'n> Section<'n> {
     }
 
     /// The texts of a list.
-    pub(super) fn texts(&self, option: &str) -> Result<Vec<(Position, &'n str)>, Problem> {
+    ///
+    /// # Errors
+    /// One of them is a list or a map.
+    pub fn texts(&self, option: &str) -> Result<Vec<(Position, &'n str)>, Problem> {
         self.list(option).into_iter().map(|node| Ok((node.at, text(option, node)?))).collect()
     }
 
@@ -98,7 +121,10 @@ impl<'n> Section<'n> {
 }
 
 /// The entries of a map; none where nothing is.
-pub(super) fn entries<'n>(name: &str, node: &'n Node) -> Result<impl Iterator<Item = (&'n Key, &'n Node)>, Problem> {
+///
+/// # Errors
+/// It is no map.
+pub fn entries<'n>(name: &str, node: &'n Node) -> Result<impl Iterator<Item = (&'n Key, &'n Node)>, Problem> {
     let entries = match &node.value {
         Value::Map(entries) => entries.as_slice(),
         Value::Null => &[],
@@ -118,7 +144,10 @@ fn items(node: &Node) -> Vec<&Node> {
 }
 
 /// The text of a scalar, as it is written: a number and true are texts too.
-pub(super) fn text<'n>(option: &str, node: &'n Node) -> Result<&'n str, Problem> {
+///
+/// # Errors
+/// It is a list or a map.
+pub fn text<'n>(option: &str, node: &'n Node) -> Result<&'n str, Problem> {
     match &node.value {
         Value::Text(text) => Ok(text),
         _ => Err(Problem::new(node.at, format!("{option} must be text, not {}; put it in quotes", node.kind()))),
@@ -136,7 +165,7 @@ pub(super) fn is_empty(node: &Node) -> bool {
 }
 
 /// Options that hold secrets: a slip may make a key of one.
-const SECRETIVE: [&str; 3] = ["basic_auth", "authorization", "http_headers"];
+const SECRETIVE: [&str; 4] = ["basic_auth", "authorization", "http_headers", "basic_auth_users"];
 
 fn unknown(section: &str, key: &Key, known: &[&'static str]) -> Problem {
     let text = key.text.as_str();
@@ -163,7 +192,7 @@ pub(super) fn nearest<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) 
 }
 
 /// A value as it is shown in an error: in one line, and not too long for it.
-pub(super) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     const LONGEST: usize = 40;
     let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
     if text.chars().nth(LONGEST).is_some() {

@@ -10,7 +10,7 @@ use glob::{MatchOptions, Pattern};
 use super::section::{Problem, Section, shown};
 use super::targets::Targets;
 use super::yaml::{self, Value};
-use super::{FileError, error::shown_path, located};
+use super::{FileError, error::shown_path};
 
 /// Files that one configuration may have, and patterns for their names.
 const MOST: usize = 1000;
@@ -26,10 +26,10 @@ const MATCH: MatchOptions =
 /// Reads the targets of all files that `target_files` names, each of them once.
 pub(super) fn read(path: &Path, file: &Section<'_>, targets: &mut Targets<'_>) -> Result<(), FileError> {
     let directory = path.parent().unwrap_or(Path::new(""));
-    let patterns = file.texts("target_files").map_err(|problem| located(path, problem))?;
+    let patterns = file.texts("target_files").map_err(|problem| problem.located(path))?;
     let mut seen = HashSet::new();
     for (n, (at, pattern)) in patterns.into_iter().enumerate() {
-        let wrong = |message: String| located(path, Problem::new(at, message));
+        let wrong = |message: String| Problem::new(at, message).located(path);
         if n == MOST {
             return Err(wrong(format!("more than {MOST} patterns; name several files with one")));
         }
@@ -55,7 +55,7 @@ pub(super) fn read(path: &Path, file: &Section<'_>, targets: &mut Targets<'_>) -
 
 /// A list of targets, or a map with nothing but that.
 fn list(path: &Path, text: String, targets: &mut Targets<'_>) -> Result<(), FileError> {
-    let wrong = |problem| located(path, problem);
+    let wrong = |problem: Problem| problem.located(path);
     let root = yaml::read(&text, "write a list of targets, or [] for none").map_err(wrong)?;
     // What is made of it takes its place.
     drop(text);

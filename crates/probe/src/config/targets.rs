@@ -13,7 +13,7 @@ use super::files::Files;
 use super::labels::{self, Label};
 use super::section::{Problem, Section, shown, text};
 use super::yaml::{Node, Value};
-use super::{ConfigDefaults, FileError, OnDemand, Position, located, values};
+use super::{ConfigDefaults, FileError, OnDemand, Position, values};
 use crate::allow::Allow;
 use crate::target::{Detail, Spec, Target, UrlError, parse_url};
 
@@ -75,11 +75,11 @@ impl<'c> Targets<'c> {
             Value::Null => &[],
             _ => {
                 let message = format!("targets must be a list, not {}; write - before each target", node.kind());
-                return Err(located(path, Problem::new(node.at, message)));
+                return Err(Problem::new(node.at, message).located(path));
             }
         };
         let shown_path = Rc::from(shown_path(path));
-        nodes.iter().try_for_each(|node| self.target(&shown_path, node)).map_err(|problem| located(path, problem))
+        nodes.iter().try_for_each(|node| self.target(&shown_path, node)).map_err(|problem| problem.located(path))
     }
 
     fn target(&mut self, path: &Rc<str>, node: &Node) -> Result<(), Problem> {

@@ -19,9 +19,10 @@ const NODE: usize = 64;
 
 /// A part of the document.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) at: Position,
-    pub(super) value: Value,
+pub struct Node {
+    /// Where it begins.
+    pub(crate) at: Position,
+    pub(crate) value: Value,
     /// Bytes of it and all below.
     weight: usize,
     /// Levels below.
@@ -29,17 +30,20 @@ pub(super) struct Node {
 }
 
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Text(String),
     List(Vec<Rc<Node>>),
     Map(Vec<(Key, Rc<Node>)>),
 }
 
+/// A name in a map.
 #[derive(Debug, Clone)]
-pub(super) struct Key {
-    pub(super) at: Position,
-    pub(super) text: String,
+pub struct Key {
+    /// Where it stands.
+    pub at: Position,
+    /// What it says.
+    pub text: String,
 }
 
 impl Node {
@@ -53,6 +57,11 @@ impl Node {
             }
         };
         Self { at, value, weight: NODE + weight, depth }
+    }
+
+    /// Where it begins.
+    pub fn position(&self) -> Position {
+        self.at
     }
 
     /// What it is, for errors, which must not say more: it may be a secret.
@@ -72,6 +81,15 @@ fn sum(parts: impl Iterator<Item = (usize, usize)>) -> (usize, usize) {
 
 /// The one document in `text`. If there is nothing in it, `hint` says what should be.
 pub(super) fn read(text: &str, hint: &str) -> Result<Rc<Node>, Problem> {
+    let nothing = || Problem::new(Position { line: 1, column: 1 }, format!("nothing in the file; {hint}"));
+    parse(text)?.ok_or_else(nothing)
+}
+
+/// The one document in `text`; nothing where there is nothing in it.
+///
+/// # Errors
+/// It is not YAML, or more than a configuration may be.
+pub fn parse(text: &str) -> Result<Option<Rc<Node>>, Problem> {
     let mut options = granit_parser::options! {
         block_nesting_limit: DEEPEST,
         flow_nesting_limit: DEEPEST,
@@ -84,8 +102,7 @@ pub(super) fn read(text: &str, hint: &str) -> Result<Rc<Node>, Problem> {
         let (event, span) = event.map_err(|error| unreadable(text, error.kind(), *error.marker()))?;
         builder.take(event, span)?;
     }
-    let root = builder.root.filter(|root| !matches!(root.value, Value::Null));
-    root.ok_or_else(|| Problem::new(Position { line: 1, column: 1 }, format!("nothing in the file; {hint}")))
+    Ok(builder.root.filter(|root| !matches!(root.value, Value::Null)))
 }
 
 fn position(marker: Marker) -> Position {
