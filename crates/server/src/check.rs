@@ -9,6 +9,7 @@ use probe::{Config, Detail, ModuleEntry, Shard, Target};
 
 use crate::configuration::Configuration;
 use crate::exit::Exit;
+use crate::web::keeper::Opened;
 
 /// Targets that are listed; the others are counted.
 const LISTED: usize = 20;
@@ -16,9 +17,10 @@ const LISTED: usize = 20;
 const MEMORY: usize = 5 * 1024;
 
 /// Reads the configuration and prints what it says. Nobody is asked.
-pub(crate) fn check(configuration: &Configuration) -> Result<(), Exit> {
+pub(crate) fn check(configuration: &Configuration, web: &Opened) -> Result<(), Exit> {
     let config = configuration.load().config.map_err(|refused| Exit::Usage(refused.to_string()))?;
-    let text = text(&config, configuration.shard()).map_err(|error| Exit::Usage(error.to_string()))?;
+    let mut text = text(&config, configuration.shard()).map_err(|error| Exit::Usage(error.to_string()))?;
+    text.push_str(&web.summary());
     // Not print!, which panics when nobody reads it.
     std::io::stdout().write_all(text.as_bytes()).map_err(|error| Exit::Failed(error.into()))
 }

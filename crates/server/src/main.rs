@@ -28,7 +28,7 @@ use web::keeper::Opened;
 fn main() -> ExitCode {
     let result = cli::parse(std::env::args_os()).and_then(|(command, flags)| match command {
         Some(Command::Healthcheck) => Ok(healthcheck::healthcheck(&flags)?),
-        None if flags.check_only => check::check(&flags.configuration),
+        None if flags.check_only => check::check(&flags.configuration, &Opened::read(flags.web_config_file)?),
         None => serve(flags),
     });
     result.map_or_else(Exit::report, |()| ExitCode::SUCCESS)

@@ -59,6 +59,20 @@ impl Opened {
         Ok(Self { file, digest, access: Access::new(config) })
     }
 
+    /// What it says, in lines; nothing without a file.
+    pub(crate) fn summary(&self) -> String {
+        if self.file.is_none() {
+            return String::new();
+        }
+        let WebConfig { tls, users, headers, rate_limit } = &self.access.config;
+        let tls = if tls.is_some() { "TLS" } else { "no TLS" };
+        let limit = rate_limit.map_or_else(
+            || "no rate limit".to_owned(),
+            |limit| format!("one request in {}, {} at once", humantime::format_duration(limit.interval), limit.burst),
+        );
+        format!("web: {tls}, users: {}, headers: {}, {limit}\n", users.len(), headers.len())
+    }
+
     /// Keeps it from here on.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ impl Pem {
 
     pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Problem> {
         let found = CertificateDer::pem_slice_iter(&self.bytes).collect::<Result<Vec<_>, _>>();
-        let found = found.map_err(|error| self.wrong(&format!("not whole: {error}; write PEM certificates")))?;
+        let found = found.map_err(|_| self.wrong("not whole: a part of it has no end, or is no base64; write PEM certificates"))?;
         if found.is_empty() { Err(self.wrong("no certificate in it; write PEM certificates")) } else { Ok(found) }
     }
 

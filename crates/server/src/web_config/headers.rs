@@ -26,7 +26,7 @@ pub(super) fn read(node: &Node) -> Result<Vec<(HeaderName, HeaderValue)>, Proble
         };
         let value = text(name, node)?;
         if !values.is_empty() && !values.contains(&value) {
-            let message = format!("{name} is {}; write {}", shown(value), values.join(" or "));
+            let message = format!("{name} is '{}'; write {}", shown(value), values.join(" or "));
             return Err(Problem::new(node.position(), message));
         }
         // Which is not set.

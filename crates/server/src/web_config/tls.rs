@@ -82,7 +82,10 @@ pub(super) fn read(node: &Node, reading: &mut Reading<'_>) -> Result<Option<Arc<
         None => config.with_no_client_auth(),
         Some(verifier) => config.with_client_cert_verifier(verifier),
     };
-    let mismatch = |error| key.wrong(&format!("cannot be used with the certificate: {error}; give two that belong together"));
+    let mismatch = |error| match error {
+        rustls::Error::InconsistentKeys(_) => key.wrong("belongs to another certificate; give two that belong together"),
+        error => key.wrong(&format!("cannot be used with the certificate: {error}; give two that belong together")),
+    };
     let mut config = config.with_single_cert(chain, key.key()?).map_err(mismatch)?;
     config.ignore_client_order = prefers;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -9,6 +9,7 @@ mod go_program;
 mod refusals;
 mod rules;
 mod shown;
+mod web_configs;
 
 #[path = "../server/exporter.rs"]
 #[allow(dead_code)] // shared with the other tests
@@ -32,9 +33,11 @@ use cases::{Case, Ready};
 use difference::{Difference, Release};
 use exporter::Exporter;
 use go_program::GoProgram;
+use web_configs::Stricter;
 use socket2::{Domain, Socket, Type};
 
 const DOCS: &str = include_str!("../../../../docs/blackbox.md");
+const WEB_DOCS: &str = include_str!("../../../../docs/web.md");
 
 /// Set by the suite: the programs of others.
 const BLACKBOX: &str = "ACTIX_EXPORTER_TEST_BLACKBOX";
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
     };
     let mut results = Results::default();
     differential(Path::new(&blackbox), &mut results);
+    web_configs(Path::new(&blackbox), &mut results);
     if let Some(prometheus) = env::var_os(PROMETHEUS) {
         results.test("rules_written_for_blackbox_exporter_fire", || rules::fire(Path::new(&prometheus)));
     } else {
@@ -80,6 +84,26 @@ fn differential(blackbox: &Path, results: &mut Results) {
         let all = Difference::from((0, 0)).into_iter();
         let missing: Vec<_> = all.filter(|name| !DOCS.contains(&format!("| `{name:?}` |"))).collect();
         assert!(missing.is_empty(), "not in docs/blackbox.md: {missing:?}");
+    });
+}
+
+fn web_configs(blackbox: &Path, results: &mut Results) {
+    // Before it, exporter-toolkit has no rate_limit.
+    if release(blackbox) < (0, 28) {
+        println!("test web_configs ... ignored: they are those of blackbox_exporter 0.28 and later");
+        results.ignored += 1;
+        return;
+    }
+    let files = web_configs::Files::new();
+    for case in web_configs::ALL {
+        results.test(case.name, || case.is_as_expected(blackbox, &files));
+    }
+    results.test("each_stricter_web_config_is_documented", || {
+        let missing = Stricter::ALL.into_iter().filter(|name| !WEB_DOCS.contains(&format!("| `{name:?}` |")));
+        let missing: Vec<_> = missing.collect();
+        assert!(missing.is_empty(), "not in docs/web.md: {missing:?}");
+        let unused = Stricter::ALL.into_iter().filter(|name| web_configs::ALL.iter().all(|case| case.differs != Some(*name)));
+        assert_eq!(unused.collect::<Vec<_>>(), []);
     });
 }
 
