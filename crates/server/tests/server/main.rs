@@ -1,5 +1,6 @@
 //! The program as its users meet it: started as a process, asked over loopback, told to stop.
 
+mod access;
 mod bad_input;
 mod check;
 mod config;
