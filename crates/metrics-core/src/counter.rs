@@ -32,8 +32,17 @@ impl ProgramCounter {
     /// is then as it was.
     pub fn register(registry: &Registry, name: &'static str, help: &'static str) -> Result<Self, RegisterError> {
         let counter = Self::default();
-        register(registry, Arc::new(Counted { families: [Family::counter(name, help, &[])], counter: counter.clone() }))?;
+        counter.expose(registry, name, help)?;
         Ok(counter)
+    }
+
+    /// As [`Self::register`], of a counter that has been counting already.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn expose(&self, registry: &Registry, name: &'static str, help: &'static str) -> Result<(), RegisterError> {
+        let families = [Family::counter(name, help, &[])];
+        register(registry, Arc::new(Counted { families, counter: self.clone() }))
     }
 
     /// One more.

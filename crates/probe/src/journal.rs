@@ -175,13 +175,19 @@ impl Watched {
 fn log_state(name: &str, state: State, report: &RunReport) {
     let (state, total) = (state.as_str(), report.outcome.total.as_millis());
     match (report.outcome.reason, report.outcome.status) {
-        (None, status) => log::info!("{name} is {state}: status {} in {total} ms", status.unwrap_or_default()),
+        (None, status) => log::info!(
+            probed = name, state = state, status = status;
+            "{name} is {state}: status {} in {total} ms", status.unwrap_or_default()
+        ),
         (Some(reason), _) => {
             let failure = report.failure.as_ref();
             let phase = failure.and_then(|failure| failure.phase);
             let phase = phase.map(|phase| format!(" in {phase}")).unwrap_or_default();
             let detail = failure.map(|failure| &failure.detail[..]).unwrap_or_default();
-            log::warn!("{name} is {state}: {reason}{phase} after {total} ms: {detail}");
+            log::warn!(
+                probed = name, state = state, reason = reason.as_str();
+                "{name} is {state}: {reason}{phase} after {total} ms: {detail}"
+            );
         }
     }
 }

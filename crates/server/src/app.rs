@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_server::ServerBuilder;
 use actix_web::http::header;
-use actix_web::middleware::{Logger, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpResponse, Resource, web};
 use metrics_core::prometheus::Registry;
@@ -18,6 +18,8 @@ use tokio::sync::watch;
 
 use crate::blackbox::Blackbox;
 use crate::cli::{self, Flags};
+use crate::logging::Logs;
+use crate::logging::request::logged;
 use crate::reload::{self, Reloader};
 use crate::signals::Signals;
 use crate::web::access::Guard;
@@ -36,7 +38,7 @@ const MOST_PROBERS: usize = 4;
 const DRAIN_SECONDS: u64 = 7;
 
 /// Asks what `config` says, which `digest` stands for, and serves until a signal says to stop and what had begun is served.
-pub(crate) async fn run(flags: Flags, doors: Opened, config: probe::Config, digest: [u8; 32]) -> anyhow::Result<()> {
+pub(crate) async fn run(flags: Flags, logs: Logs, doors: Opened, config: probe::Config, digest: [u8; 32]) -> anyhow::Result<()> {
     let (signals, hangups) = Signals::install()?;
     let env = Env::new(flags.resolve.clone());
     // Before the first probe: a program that cannot serve must not ask anybody.
@@ -55,6 +57,7 @@ pub(crate) async fn run(flags: Flags, doors: Opened, config: probe::Config, dige
     let counter = |name, help| ProgramCounter::register(&registry, name, help);
     let panics = counter("actix_exporter_handler_panics_total", "Requests whose handler panicked")?;
     let rejected = counter("actix_exporter_connections_rejected_total", "Connections beyond --web.max-connections")?;
+    logs.dropped().expose(&registry, "actix_exporter_log_lines_dropped_total", "Lines of the log that nobody will read")?;
     let (accesses, rereads) = doors.keep(ReloadMetrics::register(&registry, "actix_exporter_web_config")?)?;
 
     announce(&config);
@@ -112,7 +115,7 @@ pub(crate) async fn run(flags: Flags, doors: Opened, config: probe::Config, dige
         // The last one is the outermost: it sees what every other makes of a request.
         app.wrap(from_fn(move |request, next| panics::caught(request, next, panics.clone())))
             .wrap(from_fn(move |request, next| guard.clone().pass(request, next)))
-            .wrap(Logger::default())
+            .wrap(from_fn(logged))
             .wrap(http.clone())
     };
     let delay = flags.limits.shutdown_delay.unwrap_or_default();
@@ -130,7 +133,7 @@ pub(crate) async fn run(flags: Flags, doors: Opened, config: probe::Config, dige
         reloading.abort();
         engine.stop();
     };
-    actix_rt::spawn(signals.stop(server.handle(), delay, move || ready.set(false), stopped));
+    actix_rt::spawn(signals.stop(server.handle(), logs, delay, move || ready.set(false), stopped));
     server.await?;
     log::info!("stopped");
     Ok(())
@@ -139,7 +142,8 @@ pub(crate) async fn run(flags: Flags, doors: Opened, config: probe::Config, dige
 fn announce_listeners(listeners: &[TcpListener], tls: bool, external: Option<&str>) -> std::io::Result<()> {
     let scheme = if tls { "https" } else { "http" };
     for listener in listeners {
-        log::info!("listening on {scheme}://{}", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        log::info!(address:% = address; "listening on {scheme}://{address}");
     }
     if let Some(url) = external {
         log::info!("others find it at {url}");

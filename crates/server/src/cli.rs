@@ -6,7 +6,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use metrics_core::HandlerConfig;
 use probe::{EngineConfig, Override};
 
@@ -15,6 +15,7 @@ use crate::configuration::Configuration;
 use crate::exit::Exit;
 use crate::limits;
 use crate::listen::ListenFlags;
+use crate::logging::LogFlags;
 use crate::web::limits::Limits;
 use crate::web::paths::PathFlags;
 
@@ -126,10 +127,8 @@ pub(crate) struct Flags {
     #[arg(hide_env_values = true)]
     pub(crate) native_histograms: bool,
 
-    /// What to log, on standard error; info has a line per request
-    #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value = "info")]
-    #[arg(env = "ACTIX_EXPORTER_LOG_LEVEL", hide_env_values = true)]
-    pub(crate) log_level: LogLevel,
+    #[command(flatten)]
+    pub(crate) log: LogFlags,
 }
 
 impl Flags {
@@ -168,25 +167,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         Ok(duration) if duration > LONGEST => Err("must be at most a year".to_owned()),
         Ok(duration) => Ok(duration),
         Err(error) => Err(format!("{error}; write a number and a unit, e.g. 15s, 1m or 500ms")),
-    }
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-}
-
-impl LogLevel {
-    pub(crate) fn filter(self) -> log::LevelFilter {
-        match self {
-            Self::Error => log::LevelFilter::Error,
-            Self::Warn => log::LevelFilter::Warn,
-            Self::Info => log::LevelFilter::Info,
-            Self::Debug => log::LevelFilter::Debug,
-        }
     }
 }
 

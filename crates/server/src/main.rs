@@ -12,6 +12,7 @@ mod healthcheck;
 mod landing;
 mod limits;
 mod listen;
+mod logging;
 mod rate;
 mod reload;
 mod signals;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 
 use cli::{Command, Flags};
 use exit::Exit;
+use logging::Logs;
 use web::keeper::Opened;
 
 fn main() -> ExitCode {
@@ -35,16 +37,16 @@ fn main() -> ExitCode {
 }
 
 fn serve(flags: Flags) -> Result<(), Exit> {
-    let level = flags.log_level.filter();
-    env_logger::Builder::new()
-        .filter_level(level.min(log::LevelFilter::Warn))
-        .filter_module("actix_exporter", level)
-        .filter_module("actix_web::middleware::logger", level)
-        .filter_module("probe", level)
-        .init();
+    let logs = flags.log.start()?;
     web::panics::log_panics();
+    let served = load_and_run(flags, logs.clone());
+    logs.flush();
+    served
+}
+
+fn load_and_run(flags: Flags, logs: Logs) -> Result<(), Exit> {
     let web = Opened::read(flags.web_config_file.clone())?;
     let loaded = flags.configuration.load();
     let config = loaded.config?;
-    Ok(actix_rt::System::new().block_on(app::run(flags, web, config, loaded.digest))?)
+    Ok(actix_rt::System::new().block_on(app::run(flags, logs, web, config, loaded.digest))?)
 }

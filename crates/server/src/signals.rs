@@ -6,6 +6,8 @@ use actix_web::dev::ServerHandle;
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::logging::Logs;
+
 /// Ways in which the process is told to end, and their exit codes when it is told twice (128 + signal number).
 pub(crate) struct Signals {
     term: Signal,
@@ -22,7 +24,14 @@ impl Signals {
 
     /// Stops `server` gracefully at the first signal, calling `stopping` at once, and `stopped` when after `delay` no more requests
     /// come in; ends the process at the second.
-    pub(crate) async fn stop(mut self, server: ServerHandle, delay: Duration, stopping: impl FnOnce(), stopped: impl FnOnce() + 'static) {
+    pub(crate) async fn stop(
+        mut self,
+        server: ServerHandle,
+        logs: Logs,
+        delay: Duration,
+        stopping: impl FnOnce(),
+        stopped: impl FnOnce() + 'static,
+    ) {
         let (name, _) = self.next().await;
         log::info!("{name}: serving what has begun, then stopping; once more stops at once");
         stopping();
@@ -33,6 +42,7 @@ impl Signals {
         });
         let (name, code) = self.next().await;
         log::warn!("{name} again: stopping at once");
+        logs.flush();
         std::process::exit(code);
     }
 

@@ -79,6 +79,3 @@ impl Reading<'_> {
         self.warnings.push(line);
     }
 }
-
-#[cfg(test)]
-mod tests;

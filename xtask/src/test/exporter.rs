@@ -77,7 +77,7 @@ fn address_in(log: &str) -> Option<SocketAddr> {
     let (complete, _) = log.rsplit_once('\n')?;
     complete.lines().find_map(|line| {
         let url = line.split_once("listening on ").map_or(line, |(_, url)| url).strip_prefix("http://")?;
-        url.split('/').next()?.parse().ok()
+        url.split(['/', '"', ' ']).next()?.parse().ok()
     })
 }
 
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_address_is_read_from_the_log_once_its_line_is_complete() {
-        let line = "[2026-01-01T00:00:00Z INFO server] listening on http://127.0.0.1:4711";
+        let line = "time=2026-01-01T00:00:00.000Z level=INFO msg=\"listening on http://127.0.0.1:4711\" address=127.0.0.1:4711";
         assert_eq!(address_in(line), None);
         assert_eq!(address_in(&format!("{line}\n")).unwrap().port(), 4711);
         assert_eq!(address_in("http://127.0.0.1:4711/metrics\n").unwrap().port(), 4711);

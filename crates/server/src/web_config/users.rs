@@ -26,7 +26,8 @@ impl PasswordHash {
         if hash.len() != 53 || !hash.bytes().all(in_hash) {
             return Err("not a whole bcrypt hash; it has 60 characters");
         }
-        if cost.len() != 2 || !cost.parse().is_ok_and(|cost: u8| (4..=31).contains(&cost)) {
+        let two_digits = cost.len() == 2 && cost.bytes().all(|byte| byte.is_ascii_digit());
+        if !two_digits || !cost.parse().is_ok_and(|cost: u8| (4..=31).contains(&cost)) {
             return Err("a bcrypt hash whose cost is not in 04 to 31; make one with htpasswd -nBC 10 \"\"");
         }
         Ok(Self(text.to_owned()))

@@ -10,6 +10,7 @@ mod exporter;
 #[path = "../../../probe/tests/kit/mod.rs"]
 mod kit;
 mod ledger;
+mod logs;
 mod module;
 mod on_demand;
 mod outside;

@@ -85,7 +85,7 @@ fn p27_the_truth_is_told_in_every_state_and_after_recovery() {
 
     // A change of state is a line, a run is not.
     let log = exporter.log();
-    let states: Vec<&str> = log.lines().filter(|line| line.contains("probe::journal")).collect();
+    let states: Vec<&str> = log.lines().filter(|line| line.contains(" probed=")).collect();
     assert!((10..=12).contains(&states.len()), "{states:#?}");
     // The sum over reasons is the number of failed runs, and the run histogram has every run.
     let metrics = exporter.metrics();
