@@ -27,7 +27,7 @@ use crate::web::connections::Connections;
 use crate::web::keeper::Opened;
 use crate::web::paths::Paths;
 use crate::web::ready::Ready;
-use crate::web::{Door, panics, serve};
+use crate::web::{Door, bodies, panics, serve};
 use crate::{discovery, landing, limits, status};
 
 /// An exporter has little to do at a time; more threads would cost memory for nothing.
@@ -115,6 +115,7 @@ pub(crate) async fn run(flags: Flags, logs: Logs, doors: Opened, config: probe::
         // The last one is the outermost: it sees what every other makes of a request.
         app.wrap(from_fn(move |request, next| panics::caught(request, next, panics.clone())))
             .wrap(from_fn(move |request, next| guard.clone().pass(request, next)))
+            .wrap(from_fn(bodies::unread))
             .wrap(from_fn(logged))
             .wrap(http.clone())
     };

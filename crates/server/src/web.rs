@@ -2,6 +2,7 @@
 //! handler that panics. The routes are the app's.
 
 pub(crate) mod access;
+pub(crate) mod bodies;
 pub(crate) mod connections;
 mod door;
 pub(crate) mod keeper;

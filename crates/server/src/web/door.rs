@@ -45,8 +45,7 @@ impl Door {
             Entry::Crowded => return Err(outside("too many connections")),
         };
         let tls = self.accesses.borrow().config.tls.clone();
-        let patience = self.limits.write_timeout;
-        let Some(config) = tls else { return Ok((Stream::plain(tcp, patience, place), peer)) };
+        let Some(config) = tls else { return Ok((Stream::plain(tcp, &self.limits, place), peer)) };
         let shaken = timeout(self.limits.header_timeout, async {
             let mut first = [0];
             if tcp.peek(&mut first).await? == 1 && first != [HANDSHAKE] {
@@ -55,7 +54,7 @@ impl Door {
             TlsAcceptor::from(config).accept(tcp).await.map(Ok)
         });
         match shaken.await {
-            Ok(Ok(Ok(stream))) => Ok((Stream::tls(stream, patience, place), peer)),
+            Ok(Ok(Ok(stream))) => Ok((Stream::tls(stream, &self.limits, place), peer)),
             Ok(Ok(Err(tcp))) => {
                 answer(tcp, "400 Bad Request", "", "this is an HTTPS server: ask it with https://").await;
                 Err(outside("no TLS"))

@@ -13,13 +13,14 @@ pub(crate) struct Limits {
     #[arg(env = "ACTIX_EXPORTER_WEB_MAX_CONNECTIONS", hide_env_values = true)]
     pub(crate) max_connections: NonZeroUsize,
 
-    /// How long a client may take for its TLS handshake, and then for the head of a request; one that is slower is answered 408
-    #[arg(long = "web.header-timeout", value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    /// How long a client may take for its TLS handshake, then for the head of a request, and then for a body, which nobody reads; one that
+    /// is slower is answered 408, or closed
+    #[arg(long = "web.header-timeout", value_name = "DURATION", default_value = "5s", value_parser = seconds)]
     #[arg(env = "ACTIX_EXPORTER_WEB_HEADER_TIMEOUT", hide_env_values = true)]
     pub(crate) header_timeout: Duration,
 
     /// How long a connection is kept between two requests
-    #[arg(long = "web.keep-alive", value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    #[arg(long = "web.keep-alive", value_name = "DURATION", default_value = "5s", value_parser = seconds)]
     #[arg(env = "ACTIX_EXPORTER_WEB_KEEP_ALIVE", hide_env_values = true)]
     pub(crate) keep_alive: Duration,
 
@@ -32,4 +33,10 @@ pub(crate) struct Limits {
     #[arg(long = "web.shutdown-delay", value_name = "DURATION", value_parser = duration)]
     #[arg(env = "ACTIX_EXPORTER_WEB_SHUTDOWN_DELAY", hide_env_values = true)]
     pub(crate) shutdown_delay: Option<Duration>,
+}
+
+/// actix-http looks at its clock twice a second, and would take less for nothing.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    if duration < Duration::from_secs(1) { Err("must be at least 1s".to_owned()) } else { Ok(duration) }
 }

@@ -11,6 +11,7 @@ use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_se
 use actix_web::dev::AppConfig;
 
 use super::Door;
+use super::stream::Stream;
 
 /// Serves what `app` makes for each worker, to who comes in at `door` to one of `listeners`. It runs when it is polled.
 ///
@@ -51,6 +52,7 @@ where
                 // For what is left of a body that nobody reads.
                 .client_disconnect_timeout(std::time::Duration::from_secs(1))
                 .local_addr(address)
+                .on_connect_ext(|stream: &Stream, connection| _ = connection.insert(stream.body()))
                 .h1(map_config(app, |()| AppConfig::default()));
             let door = door.clone();
             fn_service(move |stream| {

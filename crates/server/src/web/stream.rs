@@ -1,7 +1,9 @@
-//! A connection as the HTTP dispatcher sees it: with or without TLS, and closed where its client takes nothing of what is sent.
+//! A connection as the HTTP dispatcher sees it: with or without TLS, and closed where its client takes nothing of what is sent, or
+//! sends a body without end.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,15 +12,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
+use super::bodies::Body;
 use super::connections::Place;
+use super::limits::Limits;
 
 /// A client that has come in.
 pub(super) struct Stream {
     io: Io,
     /// For how long nothing may be taken.
-    patience: Duration,
+    write_timeout: Duration,
     /// Runs while nothing is taken.
     stalled: Option<Pin<Box<Sleep>>>,
+    body: Rc<Body>,
+    /// How long a body may take.
+    body_timeout: Duration,
+    /// Runs from its beginning.
+    reading: Option<Pin<Box<Sleep>>>,
     _place: Place,
 }
 
@@ -28,12 +37,29 @@ enum Io {
 }
 
 impl Stream {
-    pub(super) fn plain(stream: TcpStream, patience: Duration, place: Place) -> Self {
-        Self { io: Io::Plain(stream), patience, stalled: None, _place: place }
+    pub(super) fn plain(stream: TcpStream, limits: &Limits, place: Place) -> Self {
+        Self::new(Io::Plain(stream), limits, place)
     }
 
-    pub(super) fn tls(stream: TlsStream<TcpStream>, patience: Duration, place: Place) -> Self {
-        Self { io: Io::Tls(stream.into()), patience, stalled: None, _place: place }
+    pub(super) fn tls(stream: TlsStream<TcpStream>, limits: &Limits, place: Place) -> Self {
+        Self::new(Io::Tls(stream.into()), limits, place)
+    }
+
+    fn new(io: Io, limits: &Limits, place: Place) -> Self {
+        Self {
+            io,
+            write_timeout: limits.write_timeout,
+            stalled: None,
+            body: Rc::default(),
+            body_timeout: limits.header_timeout,
+            reading: None,
+            _place: place,
+        }
+    }
+
+    /// Where it is told of bodies.
+    pub(super) fn body(&self) -> Rc<Body> {
+        self.body.clone()
     }
 
     fn tcp(&self) -> &TcpStream {
@@ -57,7 +83,7 @@ impl Stream {
             self.stalled = None;
             return taken;
         }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(self.patience)));
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(self.write_timeout)));
         ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client takes nothing of the answer")))
     }
@@ -69,10 +95,22 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.io {
+        if self.body.has_begun() {
+            let timeout = self.body_timeout;
+            let reading = self.reading.get_or_insert_with(|| Box::pin(sleep(timeout)));
+            if reading.as_mut().poll(context).is_ready() {
+                // The end, as if the client had made it.
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let read = match &mut self.io {
             Io::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Io::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, buffer),
+        };
+        if read.is_pending() {
+            self.body.awaited_by(context.waker());
         }
+        read
     }
 }
 

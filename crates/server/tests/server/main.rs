@@ -9,6 +9,7 @@ mod doors;
 mod exporter;
 #[path = "../../../probe/tests/kit/mod.rs"]
 mod kit;
+mod faults;
 mod ledger;
 mod logs;
 mod module;
