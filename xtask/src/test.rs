@@ -3,6 +3,7 @@
 mod blackbox;
 mod cargo;
 mod clocks;
+mod doors;
 mod exporter;
 mod formats;
 mod forwarder;
@@ -39,6 +40,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
             Suite::Clocks => clocks::run(sh, &setup, &mut tally),
             Suite::Resolver => resolver::run(sh, &setup, &mut tally),
             Suite::Blackbox => blackbox::run(sh, &setup, &mut tally),
+            Suite::Doors => doors::run(sh, &setup, &mut tally),
             Suite::Prometheus => prometheus::run(sh, &setup, &mut tally),
             Suite::Parsers => parsers::run(sh, &setup, &mut tally),
             Suite::Stack => stack::run(sh, &setup, &mut tally),

@@ -97,7 +97,15 @@ mod tests {
     fn what_is_counted_is_exposed() {
         let registry = Registry::new();
         let counter = ProgramCounter::register(&registry, "a_total", "A").unwrap();
-        let value = || registry.gather()[0].get_metric()[0].get_counter().value();
+        let value = || {
+            let mut read = f64::NAN;
+            CounterSnapshot(counter.get()).read(0, 0, &mut |_, value| {
+                let Value::Counter(value) = value else { panic!("{value:?}") };
+                read = value;
+            });
+            read
+        };
+        assert_eq!(registry.gather()[0].name(), "a_total");
         assert_eq!((counter.get(), value()), (0, 0.0));
         counter.inc();
         counter.clone().add(2);

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 pub use clients::DEFAULT_MODULE;
 pub use error::{FileError, Position};
-pub use modules::{ModuleEntry, ModuleFile, load_module};
 pub use files::Files;
+pub use modules::{ModuleEntry, ModuleFile, load_module};
 pub use on_demand::OnDemand;
 pub use section::{Problem, Section, entries, shown, text};
 pub use yaml::{Key, Node, parse};
@@ -98,4 +98,3 @@ fn read(path: &Path, defaults: &ConfigDefaults, files: &mut Files) -> Result<Con
     let (targets, all_targets) = targets.done();
     Ok(Config { targets, all_targets, modules, on_demand })
 }
-

@@ -24,6 +24,7 @@ mod blackbox;
 mod body;
 mod check;
 mod client;
+pub mod command_line;
 mod config;
 mod connectivity;
 mod dial;

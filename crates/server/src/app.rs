@@ -10,8 +10,8 @@ use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpResponse, Resource, web};
 use metrics_core::prometheus::Registry;
 use metrics_core::{
-    BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics, ProgramCounter, RegisterError,
-    ReloadMetrics,
+    BuildInfo, Config, ExternalConfig, ExternalMetrics, HttpMetrics, MetricsHandler, ProcessMetrics, ProgramCounter,
+    RegisterError, ReloadMetrics,
 };
 use probe::{Engine, EngineConfig, Env};
 use tokio::sync::watch;
@@ -38,7 +38,13 @@ const MOST_PROBERS: usize = 4;
 const DRAIN_SECONDS: u64 = 7;
 
 /// Asks what `config` says, which `digest` stands for, and serves until a signal says to stop and what had begun is served.
-pub(crate) async fn run(flags: Flags, logs: Logs, doors: Opened, config: probe::Config, digest: [u8; 32]) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    flags: Flags,
+    logs: Logs,
+    doors: Opened,
+    config: probe::Config,
+    digest: [u8; 32],
+) -> anyhow::Result<()> {
     let (signals, hangups) = Signals::install()?;
     let env = Env::new(flags.resolve.clone());
     // Before the first probe: a program that cannot serve must not ask anybody.
@@ -57,7 +63,11 @@ pub(crate) async fn run(flags: Flags, logs: Logs, doors: Opened, config: probe::
     let counter = |name, help| ProgramCounter::register(&registry, name, help);
     let panics = counter("actix_exporter_handler_panics_total", "Requests whose handler panicked")?;
     let rejected = counter("actix_exporter_connections_rejected_total", "Connections beyond --web.max-connections")?;
-    logs.dropped().expose(&registry, "actix_exporter_log_lines_dropped_total", "Lines of the log that nobody will read")?;
+    logs.dropped().expose(
+        &registry,
+        "actix_exporter_log_lines_dropped_total",
+        "Lines of the log that nobody will read",
+    )?;
     let (accesses, rereads) = doors.keep(ReloadMetrics::register(&registry, "actix_exporter_web_config")?)?;
 
     announce(&config);
@@ -123,10 +133,8 @@ pub(crate) async fn run(flags: Flags, logs: Logs, doors: Opened, config: probe::
     let tls = accesses.borrow().config.tls.is_some();
     announce_listeners(&listeners, tls, flags.paths.external_url())?;
     let door = Door { accesses, connections: Connections::new(connections, rejected).into(), limits: flags.limits };
-    let builder = ServerBuilder::default()
-        .workers(cores.min(MOST_WORKERS))
-        .disable_signals()
-        .shutdown_timeout(DRAIN_SECONDS);
+    let builder =
+        ServerBuilder::default().workers(cores.min(MOST_WORKERS)).disable_signals().shutdown_timeout(DRAIN_SECONDS);
     let server = serve(builder, listeners, &door, app)?;
     ready.set(true);
     let reloading = actix_rt::spawn(reloading);

@@ -1,14 +1,13 @@
 //! `--config.check`: what would be asked, and what it costs, for people to read.
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
 
 use humantime::format_duration;
 use metrics_core::ExternalMetrics;
 use probe::{Config, Detail, ModuleEntry, Shard, Target};
 
 use crate::configuration::Configuration;
-use crate::exit::Exit;
+use crate::exit::{Exit, print};
 use crate::web::keeper::Opened;
 
 /// Targets that are listed; the others are counted.
@@ -21,8 +20,7 @@ pub(crate) fn check(configuration: &Configuration, web: &Opened) -> Result<(), E
     let config = configuration.load().config.map_err(|refused| Exit::Usage(refused.to_string()))?;
     let mut text = text(&config, configuration.shard()).map_err(|error| Exit::Usage(error.to_string()))?;
     text.push_str(&web.summary());
-    // Not print!, which panics when nobody reads it.
-    std::io::stdout().write_all(text.as_bytes()).map_err(|error| Exit::Failed(error.into()))
+    print(text.as_bytes())
 }
 
 fn text(config: &Config, shard: Option<Shard>) -> Result<String, metrics_core::TargetError> {

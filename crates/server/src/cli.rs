@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 use metrics_core::HandlerConfig;
+use probe::command_line::duration;
 use probe::{EngineConfig, Override};
 
 use crate::blackbox::{Gate, TimeoutOffset};
@@ -18,9 +20,6 @@ use crate::listen::ListenFlags;
 use crate::logging::LogFlags;
 use crate::web::limits::Limits;
 use crate::web::paths::PathFlags;
-
-/// A year: what is more is a slip of the pen.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) const REVISION: &str = env!("REVISION");
@@ -54,16 +53,40 @@ struct Cli {
 pub(crate) enum Command {
     /// Ask the server that runs on this machine whether it is healthy: exit code 0 if so, else 1
     Healthcheck,
+    /// Print what completes the command line in a shell, e.g. for bash into ~/.local/share/bash-completion/completions/actix-exporter
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page, e.g. into ~/.local/share/man/man1/actix-exporter.1
+    Manpage,
+}
+
+impl Command {
+    /// What is printed of the command line itself.
+    pub(crate) fn printed(&self) -> Option<Vec<u8>> {
+        let (mut command, mut text) = (Cli::command(), Vec::new());
+        match self {
+            Self::Healthcheck => return None,
+            Self::Completions { shell } => clap_complete::generate(*shell, &mut command, "actix-exporter", &mut text),
+            // Writing to memory cannot fail.
+            Self::Manpage => _ = clap_mangen::Man::new(command).render(&mut text),
+        }
+        Some(text)
+    }
 }
 
 #[derive(clap::Args)]
 pub(crate) struct Flags {
     #[command(flatten)]
+    pub(crate) configuration: Configuration,
+
+    #[command(flatten)]
     pub(crate) listen: ListenFlags,
 
     /// Who may come in and how: TLS, passwords, headers and a rate limit, in the format of the exporters of Prometheus. It is
     /// looked at every second; a file that is wrong is refused as a whole, and changes nothing
-    #[arg(long = "web.config.file", value_name = "FILE", global = true)]
+    #[arg(help_heading = "Web server", long = "web.config.file", value_name = "FILE", global = true)]
     #[arg(env = "ACTIX_EXPORTER_WEB_CONFIG_FILE", hide_env_values = true)]
     pub(crate) web_config_file: Option<PathBuf>,
 
@@ -73,57 +96,67 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) limits: Limits,
 
-    #[command(flatten)]
-    pub(crate) configuration: Configuration,
-
     /// Print what would be asked and what it costs, and end: exit code 0, or 2 where the configuration is wrong. Nobody is
     /// asked
-    #[arg(long = "config.check", env = "ACTIX_EXPORTER_CONFIG_CHECK", hide_env_values = true)]
+    #[arg(
+        help_heading = "What is asked",
+        long = "config.check",
+        env = "ACTIX_EXPORTER_CONFIG_CHECK",
+        hide_env_values = true
+    )]
     pub(crate) check_only: bool,
 
     /// Look for changes of the configuration's files from time to time, and read them again when there are some
-    #[arg(long = "config.enable-auto-reload", env = "ACTIX_EXPORTER_CONFIG_ENABLE_AUTO_RELOAD")]
+    #[arg(
+        help_heading = "What is asked",
+        long = "config.enable-auto-reload",
+        env = "ACTIX_EXPORTER_CONFIG_ENABLE_AUTO_RELOAD"
+    )]
     #[arg(hide_env_values = true)]
     enable_auto_reload: bool,
 
     /// How often --config.enable-auto-reload looks
-    #[arg(long = "config.auto-reload-interval", value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    #[arg(help_heading = "What is asked", long = "config.auto-reload-interval", value_name = "DURATION", default_value = "30s", value_parser = duration)]
     #[arg(env = "ACTIX_EXPORTER_CONFIG_AUTO_RELOAD_INTERVAL", hide_env_values = true)]
     auto_reload_interval: Duration,
 
     /// How many probes may be under way at the same time; the others wait. Each takes a file descriptor and some memory
-    #[arg(long = "probe.max-runs", value_name = "NUMBER", default_value_t = default_max_runs())]
+    #[arg(help_heading = "What is asked", long = "probe.max-runs", value_name = "NUMBER", default_value_t = default_max_runs())]
     #[arg(env = "ACTIX_EXPORTER_PROBE_MAX_RUNS", hide_env_values = true)]
     pub(crate) max_runs: NonZeroUsize,
 
     /// How many requests to /probe may be under way at the same time; one more is answered 503
-    #[arg(long = "probe.max-requests", value_name = "NUMBER", default_value = "500")]
+    #[arg(help_heading = "What is asked", long = "probe.max-requests", value_name = "NUMBER", default_value = "500")]
     #[arg(env = "ACTIX_EXPORTER_PROBE_MAX_REQUESTS", hide_env_values = true)]
     max_probes: NonZeroUsize,
 
     /// How many requests to /probe may come in a second; one more is answered 503. 0: no limit
-    #[arg(long = "probe.rate-limit", value_name = "NUMBER", default_value = "1000")]
+    #[arg(help_heading = "What is asked", long = "probe.rate-limit", value_name = "NUMBER", default_value = "1000")]
     #[arg(env = "ACTIX_EXPORTER_PROBE_RATE_LIMIT", hide_env_values = true)]
     probe_rate: u32,
 
     /// How much earlier than the scraper's time is over a probe at /probe ends, in seconds, or with a unit
-    #[arg(long = "timeout-offset", value_name = "SECONDS", default_value = "0.5")]
+    #[arg(help_heading = "What is asked", long = "timeout-offset", value_name = "SECONDS", default_value = "0.5")]
     #[arg(env = "ACTIX_EXPORTER_TIMEOUT_OFFSET", hide_env_values = true)]
     pub(crate) timeout_offset: TimeoutOffset,
 
     /// Use this address for a host and port instead of asking the resolver, as curl's --resolve; repeatable
-    #[arg(long, value_name = "HOST:PORT:ADDRESS[:PORT]", value_delimiter = ',')]
+    #[arg(help_heading = "What is asked", long, value_name = "HOST:PORT:ADDRESS[:PORT]", value_delimiter = ',')]
     #[arg(env = "ACTIX_EXPORTER_RESOLVE", hide_env_values = true)]
     pub(crate) resolve: Vec<Override>,
 
     /// How many scrapes to serve at the same time; one more is answered 503. 0: no limit
-    #[arg(long = "web.max-requests", value_name = "NUMBER", default_value_t = HandlerConfig::default().max_requests)]
+    #[arg(help_heading = "Limits of the web server", long = "web.max-requests", value_name = "NUMBER", default_value_t = HandlerConfig::default().max_requests)]
     #[arg(env = "ACTIX_EXPORTER_WEB_MAX_REQUESTS", hide_env_values = true)]
     max_requests: usize,
 
     /// Expose the durations of requests and probes as native histograms too, to scrapers that ask for protobuf.
     /// Prometheus then leaves out their classic buckets, unless always_scrape_classic_histograms is set there
-    #[arg(long = "metrics.native-histograms", env = "ACTIX_EXPORTER_METRICS_NATIVE_HISTOGRAMS")]
+    #[arg(
+        help_heading = "Metrics",
+        long = "metrics.native-histograms",
+        env = "ACTIX_EXPORTER_METRICS_NATIVE_HISTOGRAMS"
+    )]
     #[arg(hide_env_values = true)]
     pub(crate) native_histograms: bool,
 
@@ -161,21 +194,27 @@ fn default_max_runs() -> NonZeroUsize {
     NonZeroUsize::new(EngineConfig::default().most_runs).unwrap_or(NonZeroUsize::MIN)
 }
 
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if duration.is_zero() => Err("must be more than 0".to_owned()),
-        Ok(duration) if duration > LONGEST => Err("must be at most a year".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}; write a number and a unit, e.g. 15s, 1m or 500ms")),
-    }
-}
-
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Option<Command>, Flags), Exit> {
     let mut command = empty_is_unset(Cli::command());
     let given = command.try_get_matches_from_mut(args).map_err(|error| Exit::of(error, &command))?;
     let cli = Cli::from_arg_matches(&given).map_err(|error| Exit::of(error, &command))?;
     cli.flags.check(&given).map_err(Exit::Usage)?;
     Ok((cli.command, cli.flags))
+}
+
+/// Variables that begin as ours do and are none, with the one that was meant. Others may have some of their own, so that this is no error.
+pub(crate) fn unknown_variables() -> Vec<String> {
+    let command = Cli::command();
+    let known: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
+    let given = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let unknown = given.filter(|name| name.starts_with("ACTIX_EXPORTER_") && !known.contains(&name.as_str()));
+    let hint = |name: String| {
+        let near = known.iter().map(|known| (strsim::normalized_damerau_levenshtein(&name, known), known));
+        let near = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|best| best.0 >= 0.8).map(|(_, near)| near);
+        let meant = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        format!("the environment variable {name} is not known{meant}")
+    };
+    unknown.map(hint).collect()
 }
 
 /// Compose files and unit files cannot leave a variable out where a value is missing; they leave it empty.

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use probe::command_line::duration;
 use probe::{Allow, Client, Config, ConfigDefaults, DEFAULT_MODULE, Module, OnDemand, Roots, Shard, Spec, Target};
 
-use crate::cli::duration;
 use crate::exit::Exit;
 
 /// The flags that say what is asked.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "What is asked")]
 pub(crate) struct Configuration {
     /// Ask the targets of this YAML file instead of --target. It is read again at SIGHUP and POST /-/reload; a file that is
     /// wrong is refused as a whole, and what is asked stays

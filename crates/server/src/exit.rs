@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use probe::command_line::one_line;
 
 /// Why the program ends before it serves, or cannot go on.
 pub(crate) enum Exit {
@@ -21,12 +22,20 @@ impl From<anyhow::Error> for Exit {
     }
 }
 
+/// Writes to standard output.
+///
+/// # Errors
+/// Nobody reads it: not `print!`, which panics then.
+pub(crate) fn print(text: &[u8]) -> Result<(), Exit> {
+    std::io::stdout().write_all(text).map_err(|error| Exit::Failed(error.into()))
+}
+
 impl Exit {
     /// What clap says.
     pub(crate) fn of(error: clap::Error, command: &clap::Command) -> Self {
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Self::Told(error),
-            _ => Self::Usage(one_line(&error, command)),
+            _ => Self::Usage(told(&error, command)),
         }
     }
 
@@ -49,24 +58,10 @@ impl Exit {
     }
 }
 
-/// clap writes a paragraph, with the usage of everything; the first line and the tips say all that matters.
-fn one_line(error: &clap::Error, command: &clap::Command) -> String {
-    let text = error.render().to_string();
-    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
-    let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
-    let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let line = lines.fold(first, |line, tip| line + "; " + tip);
-    let line = without_credentials(line, error);
+/// What clap says, and which environment variable it says it of.
+fn told(error: &clap::Error, command: &clap::Command) -> String {
     let from = culprit(error, command).map(|variable| format!(" (from the environment variable {variable})"));
-    line + from.as_deref().unwrap_or_default() + "; see --help"
-}
-
-/// A URL that is refused for its password must not spread it.
-fn without_credentials(line: String, error: &clap::Error) -> String {
-    match context(error, ContextKind::InvalidValue) {
-        Some(value) if value.contains('@') => line.replace(value, "…"),
-        _ => line,
-    }
+    one_line(error) + from.as_deref().unwrap_or_default() + "; see --help"
 }
 
 fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {

@@ -73,7 +73,8 @@ fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<String> 
 /// A server that refuses this client for its certificate lives, and lets in whom it should.
 fn wants_certificate(error: &io::Error) -> bool {
     let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
-    let refused = [AlertDescription::CertificateRequired, AlertDescription::BadCertificate, AlertDescription::HandshakeFailure];
+    let refused =
+        [AlertDescription::CertificateRequired, AlertDescription::BadCertificate, AlertDescription::HandshakeFailure];
     matches!(error, Some(rustls::Error::AlertReceived(alert)) if refused.contains(alert))
 }
 

@@ -18,7 +18,8 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;mar
     input{font:inherit}";
 
 /// The page and nothing else: no script, and no frame around it.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 pub(crate) fn route(engine: Arc<Engine>, demands: Demands) -> Resource {
     metrics_core::get_only("/", move || {
@@ -75,11 +76,12 @@ fn list(page: &mut String, targets: &[Arc<Watched>]) {
     page.push_str("<table>\n<tr><th>target</th><th>state</th><th>last run</th></tr>\n");
     for target in targets.iter().take(LISTED) {
         let last = target.last();
-        let last = last.as_deref().map_or_else(String::new, |report| match (report.outcome.reason, report.outcome.status) {
-            (Some(reason), _) => reason.to_string(),
-            (None, Some(status)) => status.to_string(),
-            (None, None) => String::new(),
-        });
+        let last =
+            last.as_deref().map_or_else(String::new, |report| match (report.outcome.reason, report.outcome.status) {
+                (Some(reason), _) => reason.to_string(),
+                (None, Some(status)) => status.to_string(),
+                (None, None) => String::new(),
+            });
         let _ = writeln!(
             page,
             "<tr><td>{}</td><td>{}</td><td>{last}</td></tr>",

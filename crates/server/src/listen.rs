@@ -10,9 +10,16 @@ use socket2::{Domain, Socket, Type};
 
 /// The flags that say it.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Web server")]
 pub(crate) struct ListenFlags {
     /// Where to serve, as `[HOST]:PORT`; without HOST on all addresses, IPv4 and IPv6; port 0 lets the system choose; repeatable
-    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":2121", global = true, value_delimiter = ',')]
+    #[arg(
+        long = "web.listen-address",
+        value_name = "ADDRESS",
+        default_value = ":2121",
+        global = true,
+        value_delimiter = ','
+    )]
     #[arg(env = "ACTIX_EXPORTER_WEB_LISTEN_ADDRESS", hide_env_values = true)]
     pub(crate) addresses: Vec<ListenAddress>,
 
@@ -39,7 +46,8 @@ impl ListenFlags {
 fn handed_over() -> anyhow::Result<Vec<TcpListener>> {
     let mut sockets = ListenFd::from_env();
     let listeners = (0..sockets.len()).map(|n| {
-        let socket = sockets.take_tcp_listener(n).with_context(|| format!("socket {n} of systemd is no TCP listener"))?;
+        let socket =
+            sockets.take_tcp_listener(n).with_context(|| format!("socket {n} of systemd is no TCP listener"))?;
         socket.with_context(|| format!("socket {n} of systemd is not there"))
     });
     let listeners = listeners.collect::<anyhow::Result<Vec<_>>>()?;

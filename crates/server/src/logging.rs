@@ -21,6 +21,7 @@ use crate::rate::Rate;
 
 /// The flags that say what is logged, and how.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Log")]
 pub(crate) struct LogFlags {
     /// What to log, on standard error; info has a line per request
     #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value = "info")]
@@ -95,7 +96,13 @@ impl LogFlags {
                     let now = SystemTime::now();
                     if lost > 0 {
                         let values = Values::one("lines", lost.into());
-                        let line = Line { now, level: Level::Warn, source: None, message: "lines of this log were dropped".into(), values };
+                        let line = Line {
+                            now,
+                            level: Level::Warn,
+                            source: None,
+                            message: "lines of this log were dropped".into(),
+                            values,
+                        };
                         out.write_all(line.written(format).as_bytes())?;
                     }
                     out.write_all(line(record, now).written(format).as_bytes())?;

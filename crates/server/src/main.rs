@@ -30,6 +30,7 @@ use web::keeper::Opened;
 fn main() -> ExitCode {
     let result = cli::parse(std::env::args_os()).and_then(|(command, flags)| match command {
         Some(Command::Healthcheck) => Ok(healthcheck::healthcheck(&flags)?),
+        Some(command) => exit::print(&command.printed().unwrap_or_default()),
         None if flags.check_only => check::check(&flags.configuration, &Opened::read(flags.web_config_file)?),
         None => serve(flags),
     });
@@ -39,6 +40,9 @@ fn main() -> ExitCode {
 fn serve(flags: Flags) -> Result<(), Exit> {
     let logs = flags.log.start()?;
     web::panics::log_panics();
+    for warning in cli::unknown_variables() {
+        log::warn!("{warning}");
+    }
     let served = load_and_run(flags, logs.clone());
     logs.flush();
     served

@@ -141,6 +141,17 @@ impl Setup<'_> {
         find().context("still no `python3` that has prometheus_client after its installation")
     }
 
+    /// What the transcripts of the docs run.
+    pub(crate) fn commands_of_the_docs(&self) -> Result<()> {
+        ensure!(cmd!(self.sh, "id -u").quiet().read()? == "0", "to be nobody takes root: run this as root");
+        let missing: Vec<_> = [("bash", "bash"), ("curl", "curl"), ("openssl", "openssl"), ("setpriv", "util-linux")]
+            .into_iter()
+            .filter(|(program, _)| which(program).is_none())
+            .map(|(_, package)| package)
+            .collect();
+        if missing.is_empty() { Ok(()) } else { self.apt(&missing, Daemons::MayStart) }
+    }
+
     /// What it takes to make a network namespace.
     pub(crate) fn namespaces(&self) -> Result<()> {
         ensure!(cfg!(target_os = "linux"), "network namespaces are of Linux");

@@ -13,6 +13,8 @@ pub(crate) enum Suite {
     Resolver,
     /// blackbox_exporter says the same of the same peers, and its rules fire.
     Blackbox,
+    /// The transcripts of the docs are what happens.
+    Doors,
     /// A real Prometheus scrapes the running server.
     Prometheus,
     /// Parsers of others read the metrics.
@@ -22,11 +24,12 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    pub(crate) const ALL: [Suite; 7] = [
+    pub(crate) const ALL: [Suite; 8] = [
         Suite::Cargo,
         Suite::Clocks,
         Suite::Resolver,
         Suite::Blackbox,
+        Suite::Doors,
         Suite::Prometheus,
         Suite::Parsers,
         Suite::Stack,
@@ -38,7 +41,7 @@ impl Suite {
             Suite::Cargo | Suite::Stack => 300,
             Suite::Blackbox | Suite::Prometheus => 120,
             Suite::Resolver => 90,
-            Suite::Clocks | Suite::Parsers => 60,
+            Suite::Clocks | Suite::Doors | Suite::Parsers => 60,
         }
     }
 }
@@ -50,6 +53,7 @@ impl fmt::Display for Suite {
             Suite::Clocks => "clocks",
             Suite::Resolver => "resolver",
             Suite::Blackbox => "blackbox",
+            Suite::Doors => "doors",
             Suite::Prometheus => "prometheus",
             Suite::Parsers => "parsers",
             Suite::Stack => "stack",
@@ -63,7 +67,7 @@ impl FromStr for Suite {
     fn from_str(name: &str) -> Result<Suite, String> {
         let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
         known.ok_or(format!(
-            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, prometheus, parsers or stack"
+            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, doors, prometheus, parsers or stack"
         ))
     }
 }

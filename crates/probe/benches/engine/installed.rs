@@ -96,7 +96,7 @@ impl Installed {
         let mut seen = Vec::new();
         let mut log = BufReader::new(process.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
         let port = log.find_map(|line| {
-            let port = line.split_once("listening on http://127.0.0.1:").and_then(|(_, port)| port.trim().parse().ok());
+            let port = line.split_once("address=127.0.0.1:").and_then(|(_, port)| port.trim().parse().ok());
             seen.push(line);
             port
         });

@@ -28,12 +28,9 @@ impl Exporter {
     pub(crate) fn start(kind: Kind, program: &str, ca: &Path) -> Self {
         let config = ca.with_extension("yml");
         // Ours logs a line for each, as it does where nobody says otherwise.
-        let (more, said): (&[&str], _) = match kind {
-            Kind::Ours => (
-                &["--probe.allow", "127.0.0.0/8,localhost", "--probe.rate-limit", "0"],
-                "listening on http://127.0.0.1:",
-            ),
-            Kind::Blackbox => (&[], "address=127.0.0.1:"),
+        let more: &[&str] = match kind {
+            Kind::Ours => &["--probe.allow", "127.0.0.0/8,localhost", "--probe.rate-limit", "0"],
+            Kind::Blackbox => &[],
         };
         fs::write(&config, modules(ca)).expect("the target folder can be written to");
         let mut process = Command::new(program)
@@ -44,7 +41,7 @@ impl Exporter {
             .spawn()
             .unwrap_or_else(|error| panic!("{program}: {error}"));
         let mut log = BufReader::new(process.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
-        let port = log.find_map(|line| line.split_once(said)?.1.trim().parse::<u16>().ok());
+        let port = log.find_map(|line| line.split_once("address=127.0.0.1:")?.1.trim().parse::<u16>().ok());
         let port = port.unwrap_or_else(|| panic!("{program} ended without a port"));
         let _ = fs::remove_file(config);
         // It logs to the end, and must not wait for a reader.

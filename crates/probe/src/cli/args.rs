@@ -5,14 +5,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser};
+use probe::command_line::{duration, one_line};
 use probe::{Client, Env, Override, Pem, Roots, Spec, Url};
 
 use super::terminal;
-
-/// A year: what is more is a slip of the pen.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -125,7 +123,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, E
         .and_then(|matches| Flags::from_arg_matches(&matches))
         .map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Told(error),
-            _ => Exit::Usage(one_line(&error)),
+            _ => Exit::Usage(one_line(&error) + "; see --help"),
         })?
         .asked()
         .map_err(Exit::Usage)
@@ -152,36 +150,6 @@ impl Flags {
             json: self.json,
             no_color: self.no_color,
         })
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if duration.is_zero() => Err("must be more than 0".to_owned()),
-        Ok(duration) if duration > LONGEST => Err("must be at most a year".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}; write a number and a unit, e.g. 15s, 1m or 500ms")),
-    }
-}
-
-/// clap writes a paragraph, with the usage of everything; the first line and the tips say all that matters.
-fn one_line(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
-    let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
-    let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let line = lines.fold(first, |line, more| {
-        let joint = if line.ends_with(':') { " " } else { "; " };
-        line + joint + more
-    });
-    without_credentials(line, error) + "; see --help"
-}
-
-/// A URL that is refused for its password must not spread it.
-fn without_credentials(line: String, error: &clap::Error) -> String {
-    match error.get(ContextKind::InvalidValue) {
-        Some(ContextValue::String(value)) if value.contains('@') => line.replace(value, "…"),
-        _ => line,
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{FileError, Position};
 use super::yaml::{Key, Node, Value};
+use super::{FileError, Position};
 
 /// What is wrong in a place. The file's path is put before it where it leaves this module.
 #[derive(Debug, Clone)]

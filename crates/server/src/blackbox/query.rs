@@ -44,9 +44,13 @@ impl Query {
     }
 }
 
-/// As in blackbox_exporter, what names no scheme is meant for HTTP.
+/// As in blackbox_exporter, what names no scheme is meant for HTTP. A URL in a query is not at the beginning.
 fn with_scheme(target: &str) -> String {
-    if target.contains("://") { target.to_owned() } else { format!("http://{target}") }
+    let in_scheme = |character: char| character.is_ascii_alphanumeric() || "+-.".contains(character);
+    match target.split_once("://") {
+        Some((scheme, _)) if scheme.chars().all(in_scheme) => target.to_owned(),
+        _ => format!("http://{target}"),
+    }
 }
 
 /// What the scraper leaves, and the module allows.
@@ -109,6 +113,19 @@ mod tests {
             ("1h", 400, 200),
         ] {
             assert_eq!(left(offset, scrape), expected, "{offset} of {scrape} ms");
+        }
+    }
+
+    #[test]
+    fn what_names_no_scheme_is_meant_for_http() {
+        for (target, url) in [
+            ("a.test", "http://a.test"),
+            ("a.test:80/x", "http://a.test:80/x"),
+            ("a.test/?u=http://b.test", "http://a.test/?u=http://b.test"),
+            ("https://a.test/?u=http://b.test", "https://a.test/?u=http://b.test"),
+            ("ftp://a.test", "ftp://a.test"),
+        ] {
+            assert_eq!(with_scheme(target), url);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use log::kv::{Error, Key, Value, VisitSource, VisitValue};
 use log::{Level, Record};
@@ -89,7 +89,7 @@ impl VisitValue<'_> for Read {
 impl Line<'_> {
     /// With the line feed at its end, and no other.
     pub(super) fn written(&self, format: Format) -> String {
-        let time = humantime::format_rfc3339_millis(self.now).to_string();
+        let time = humantime::format_rfc3339_millis(self.now.clamp(SystemTime::UNIX_EPOCH, latest())).to_string();
         let mut line = String::with_capacity(256);
         if format == Format::Json {
             line.push('{');
@@ -110,6 +110,11 @@ impl Line<'_> {
         line.push_str(if format == Format::Json { "}\n" } else { "\n" });
         line
     }
+}
+
+/// The end of the year 9999, after which there is no RFC 3339; before 1970 the formatter has none.
+fn latest() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799)
 }
 
 fn logfmt(line: &mut String, name: &str, value: &Datum) {
@@ -166,7 +171,8 @@ fn escape(line: &mut String, character: char) {
 }
 
 fn is_plain(text: &str) -> bool {
-    let plain = |character: char| !(character.is_whitespace() || does_something(character) || "\"=\\".contains(character));
+    let plain =
+        |character: char| !(character.is_whitespace() || does_something(character) || "\"=\\".contains(character));
     !text.is_empty() && text.chars().all(plain)
 }
 
@@ -190,12 +196,21 @@ mod tests {
             };
             ((*name).to_owned(), value)
         });
-        Line { now: SystemTime::UNIX_EPOCH, level: Level::Info, source: None, message: message.into(), values: Values(values.collect()) }
+        Line {
+            now: SystemTime::UNIX_EPOCH,
+            level: Level::Info,
+            source: None,
+            message: message.into(),
+            values: Values(values.collect()),
+        }
     }
 
     #[test]
     fn what_a_line_looks_like() {
-        let line = line("it starts", &[("status", 200.into()), ("uri", Datum::Text("/?a=b".into())), ("no", Datum::Text(String::new()))]);
+        let line = line(
+            "it starts",
+            &[("status", 200.into()), ("uri", Datum::Text("/?a=b".into())), ("no", Datum::Text(String::new()))],
+        );
         assert_eq!(
             line.written(Format::Logfmt),
             "time=1970-01-01T00:00:00.000Z level=INFO msg=\"it starts\" status=200 uri=\"/?a=b\" no=\"\"\n"
@@ -204,6 +219,19 @@ mod tests {
             line.written(Format::Json),
             "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"INFO\",\"msg\":\"it starts\",\"status\":200,\"uri\":\"/?a=b\",\"no\":\"\"}\n"
         );
+    }
+
+    #[test]
+    fn s35_a_clock_that_is_far_off_is_no_panic() {
+        let year = Duration::from_secs(365 * 24 * 60 * 60);
+        for now in [SystemTime::UNIX_EPOCH - year, SystemTime::UNIX_EPOCH + year * 20_000] {
+            let written = Line { now, ..line("x", &[]) }.written(Format::Logfmt);
+            assert!(
+                written.starts_with("time=1970-01-01T00:00:00.000Z ")
+                    || written.starts_with("time=9999-12-31T23:59:59.000Z "),
+                "{written}"
+            );
+        }
     }
 
     #[test]

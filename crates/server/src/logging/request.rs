@@ -40,7 +40,8 @@ struct Line {
     method: Method,
     uri: String,
     user_agent: String,
-    bytes_in: u64,
+    /// As it is announced; nothing where it is not.
+    bytes_in: Option<u64>,
     status: Option<StatusCode>,
     bytes_out: u64,
     /// What the body will be.
@@ -51,7 +52,9 @@ struct Line {
 
 impl Line {
     fn new(request: &ServiceRequest) -> Self {
-        let header = |name| request.headers().get(name).map(|value| bounded(&String::from_utf8_lossy(value.as_bytes())));
+        let header =
+            |name| request.headers().get(name).map(|value| bounded(&String::from_utf8_lossy(value.as_bytes())));
+        let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         Self {
             start: Instant::now(),
@@ -60,7 +63,7 @@ impl Line {
             method: request.method().clone(),
             uri: bounded(&request.uri().to_string()),
             user_agent: header(header::USER_AGENT).unwrap_or_default(),
-            bytes_in: length.unwrap_or(0),
+            bytes_in: length.or((!chunked).then_some(0)),
             status: None,
             bytes_out: 0,
             size: BodySize::None,

@@ -141,7 +141,9 @@ mod tests {
         assert_eq!(of("bAsIc QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), pair("Aladdin", "open sesame"));
         assert_eq!(of("Basic YTpiOmM="), pair("a", "b:c"));
         assert_eq!(of("Basic Og=="), pair("", ""));
-        for wrong in ["", "Basic", "Basic ", "Basic YQ==", "Basic Y", "Basic //46YQ==", "Bearer YTpi", "Basic YTpi YTpi"] {
+        for wrong in
+            ["", "Basic", "Basic ", "Basic YQ==", "Basic Y", "Basic //46YQ==", "Bearer YTpi", "Basic YTpi YTpi"]
+        {
             assert_eq!(of(wrong), None, "{wrong}");
         }
         let twice = TestRequest::default()

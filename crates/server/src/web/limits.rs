@@ -3,10 +3,11 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::cli::duration;
+use probe::command_line::duration;
 
 /// The flags that say it.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Limits of the web server")]
 pub(crate) struct Limits {
     /// How many connections there may be at the same time; one more is answered 503 and closed. At most a quarter of the files that may be open
     #[arg(long = "web.max-connections", value_name = "NUMBER", default_value = "4096")]

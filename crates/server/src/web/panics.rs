@@ -34,5 +34,7 @@ pub(crate) fn log_panics() {
 }
 
 fn message<'p>(panic: &'p PanicHookInfo<'_>) -> &'p str {
-    panic.payload_as_str().unwrap_or("it says nothing")
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("it says nothing")
 }

@@ -8,6 +8,7 @@ use probe::Url;
 
 /// The flags that say it.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Web server")]
 pub(crate) struct PathFlags {
     /// The URL at which others find this server, e.g. behind a proxy: its path is where links lead, and the default of --web.route-prefix
     #[arg(long = "web.external-url", value_name = "URL", global = true)]
@@ -135,9 +136,20 @@ mod tests {
             (Some("https://127.0.0.1/x"), Some("/"), ""),
             (Some("https://127.0.0.1"), None, ""),
         ] {
-            assert_eq!(paths(external, prefix).of("/metrics"), format!("{expected}/metrics"), "{external:?} {prefix:?}");
+            assert_eq!(
+                paths(external, prefix).of("/metrics"),
+                format!("{expected}/metrics"),
+                "{external:?} {prefix:?}"
+            );
         }
-        for url in ["x", "127.0.0.1:80", "ftp://127.0.0.1", "https://a:b@127.0.0.1", "http://127.0.0.1/?x", "http://127.0.0.1/#x"] {
+        for url in [
+            "x",
+            "127.0.0.1:80",
+            "ftp://127.0.0.1",
+            "https://a:b@127.0.0.1",
+            "http://127.0.0.1/?x",
+            "http://127.0.0.1/#x",
+        ] {
             assert!(url.parse::<ExternalUrl>().is_err(), "{url}");
         }
     }

@@ -130,7 +130,8 @@ mod tests {
         let server = serve(builder, vec![listener], &door(), app).unwrap();
         let handle = server.handle();
         actix_rt::spawn(server);
-        let requests = "GET /panics HTTP/1.1\r\nHost: a\r\n\r\nGET /lives HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        let requests =
+            "GET /panics HTTP/1.1\r\nHost: a\r\n\r\nGET /lives HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
         let answers = actix_rt::task::spawn_blocking(move || ask(address, requests)).await.unwrap();
         assert!(answers.starts_with("HTTP/1.1 500 ") && answers.contains("please report"), "{answers}");
         assert!(answers.contains("HTTP/1.1 200 OK") && answers.ends_with("lives"), "{answers}");

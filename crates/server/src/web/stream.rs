@@ -69,21 +69,21 @@ impl Stream {
         }
     }
 
-    /// Begins to wait when `step` has to, and gives up when that has taken too long.
-    fn patiently<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        step: impl FnOnce(Pin<&mut (dyn AsyncWrite + Unpin)>, &mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        let taken = match &mut self.io {
-            Io::Plain(stream) => step(Pin::new(stream), context),
-            Io::Tls(stream) => step(Pin::new(stream.as_mut()), context),
-        };
+    fn io(&mut self) -> Pin<&mut (dyn AsyncWrite + Unpin)> {
+        match &mut self.io {
+            Io::Plain(stream) => Pin::new(stream),
+            Io::Tls(stream) => Pin::new(stream.as_mut()),
+        }
+    }
+
+    /// Begins to wait when what was to be `taken` was not, and gives up when that has lasted too long.
+    fn patiently<T>(&mut self, context: &mut Context<'_>, taken: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if taken.is_ready() {
             self.stalled = None;
             return taken;
         }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(self.write_timeout)));
+        let timeout = self.write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(timeout)));
         ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client takes nothing of the answer")))
     }
@@ -116,15 +116,18 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.patiently(context, |io, context| io.poll_write(context, bytes))
+        let taken = self.io().poll_write(context, bytes);
+        self.patiently(context, taken)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.patiently(context, |io, context| io.poll_flush(context))
+        let taken = self.io().poll_flush(context);
+        self.patiently(context, taken)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.patiently(context, |io, context| io.poll_shutdown(context))
+        let taken = self.io().poll_shutdown(context);
+        self.patiently(context, taken)
     }
 }
 

@@ -17,7 +17,11 @@ pub(super) struct Pem {
 
 impl Pem {
     /// That of `option`, or of the file that `option_file` names. Where both are given, the file's, as in the toolkit.
-    pub(super) fn read(section: &Section<'_>, option: &str, reading: &mut Reading<'_>) -> Result<Option<Self>, Problem> {
+    pub(super) fn read(
+        section: &Section<'_>,
+        option: &str,
+        reading: &mut Reading<'_>,
+    ) -> Result<Option<Self>, Problem> {
         let file = format!("{option}_file");
         let inline = section.text(option)?;
         if let Some((at, name)) = section.text(&file)? {
@@ -34,7 +38,8 @@ impl Pem {
 
     pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Problem> {
         let found = CertificateDer::pem_slice_iter(&self.bytes).collect::<Result<Vec<_>, _>>();
-        let found = found.map_err(|_| self.wrong("not whole: a part of it has no end, or is no base64; write PEM certificates"))?;
+        let found = found
+            .map_err(|_| self.wrong("not whole: a part of it has no end, or is no base64; write PEM certificates"))?;
         if found.is_empty() { Err(self.wrong("no certificate in it; write PEM certificates")) } else { Ok(found) }
     }
 

@@ -33,7 +33,8 @@ pub(super) fn read(node: &Node) -> Result<Vec<(HeaderName, HeaderValue)>, Proble
         if value.is_empty() {
             continue;
         }
-        let wrong = |_| Problem::new(node.position(), format!("{name} has a character that no header may have; take it out"));
+        let wrong =
+            |_| Problem::new(node.position(), format!("{name} has a character that no header may have; take it out"));
         let value = HeaderValue::from_str(value).map_err(wrong)?;
         read.extend(HeaderName::from_bytes(name.as_bytes()).ok().map(|name| (name, value)));
     }

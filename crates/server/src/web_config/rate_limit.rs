@@ -17,14 +17,17 @@ pub(super) fn read(node: &Node) -> Result<Option<RateLimit>, Problem> {
     let interval = match section.text("interval")? {
         None | Some((_, "0")) => Duration::ZERO,
         Some((at, text)) => humantime::parse_duration(text).map_err(|_| {
-            Problem::new(at, format!("interval {} is no duration; write a number and a unit, e.g. 100ms or 1s", shown(text)))
+            Problem::new(
+                at,
+                format!("interval {} is no duration; write a number and a unit, e.g. 100ms or 1s", shown(text)),
+            )
         })?,
     };
     let burst = match section.text("burst")? {
         None => 0,
-        Some((at, text)) => text
-            .parse()
-            .map_err(|_| Problem::new(at, format!("burst {} is no whole number that is not negative; write e.g. 20", shown(text))))?,
+        Some((at, text)) => text.parse().map_err(|_| {
+            Problem::new(at, format!("burst {} is no whole number that is not negative; write e.g. 20", shown(text)))
+        })?,
     };
     if interval.is_zero() {
         return Ok(None);

@@ -30,8 +30,7 @@ const KNOWN: [&str; 13] = [
 ];
 
 /// Without one of them there is no TLS, as in the toolkit.
-const MAKE_TLS: [&str; 7] =
-    ["cert", "cert_file", "key", "key_file", "client_ca", "client_ca_file", "client_auth_type"];
+const MAKE_TLS: [&str; 7] = ["cert", "cert_file", "key", "key_file", "client_ca", "client_ca_file", "client_auth_type"];
 
 /// What clients are asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,14 +75,17 @@ pub(super) fn read(node: &Node, reading: &mut Reading<'_>) -> Result<Option<Arc<
     }
     let verifier = verifier(&section, &provider, reading)?;
     let config = ServerConfig::builder_with_provider(provider);
-    let impossible = |error| Problem::new(node.position(), format!("tls_server_config: {error}; check its versions and suites"));
+    let impossible =
+        |error| Problem::new(node.position(), format!("tls_server_config: {error}; check its versions and suites"));
     let config = config.with_protocol_versions(&versions).map_err(impossible)?;
     let config = match verifier {
         None => config.with_no_client_auth(),
         Some(verifier) => config.with_client_cert_verifier(verifier),
     };
     let mismatch = |error| match error {
-        rustls::Error::InconsistentKeys(_) => key.wrong("belongs to another certificate; give two that belong together"),
+        rustls::Error::InconsistentKeys(_) => {
+            key.wrong("belongs to another certificate; give two that belong together")
+        }
         error => key.wrong(&format!("cannot be used with the certificate: {error}; give two that belong together")),
     };
     let mut config = config.with_single_cert(chain, key.key()?).map_err(mismatch)?;
@@ -103,7 +105,8 @@ fn verifier(
         Some((at, text)) => {
             let known = CLIENT_AUTH_TYPES.iter().find(|(name, _)| *name == text);
             let names = CLIENT_AUTH_TYPES.map(|(name, _)| name).join(", ");
-            let unknown = || Problem::new(at, format!("client_auth_type {} is unknown; write one of {names}", shown(text)));
+            let unknown =
+                || Problem::new(at, format!("client_auth_type {} is unknown; write one of {names}", shown(text)));
             (at, known.ok_or_else(unknown)?.1)
         }
     };
@@ -128,10 +131,13 @@ fn verifier(
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
             let verifier = if mandatory { verifier } else { verifier.allow_unauthenticated() };
-            verifier.build().map_err(|error| authorities.wrong(&format!("{error}; write PEM certificates of authorities")))?
+            verifier
+                .build()
+                .map_err(|error| authorities.wrong(&format!("{error}; write PEM certificates of authorities")))?
         }
         (Asked::Verified { .. }, None) => {
-            let why = "client_auth_type wants certificates verified, and there is no authority for them; add client_ca_file";
+            let why =
+                "client_auth_type wants certificates verified, and there is no authority for them; add client_ca_file";
             return Err(Problem::new(at, why));
         }
     };

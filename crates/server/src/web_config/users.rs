@@ -20,7 +20,8 @@ impl PasswordHash {
     /// `$2y$10$` and 53 characters: the version, the cost, salt and hash.
     fn parse(text: &str) -> Result<Self, &'static str> {
         let no_hash = "not a bcrypt hash; make one with htpasswd -nBC 10 \"\"";
-        let rest = ["$2a$", "$2b$", "$2x$", "$2y$"].iter().find_map(|version| text.strip_prefix(version)).ok_or(no_hash)?;
+        let rest =
+            ["$2a$", "$2b$", "$2x$", "$2y$"].iter().find_map(|version| text.strip_prefix(version)).ok_or(no_hash)?;
         let (cost, hash) = rest.split_once('$').ok_or(no_hash)?;
         let in_hash = |byte: u8| byte.is_ascii_alphanumeric() || b"./".contains(&byte);
         if hash.len() != 53 || !hash.bytes().all(in_hash) {
@@ -50,7 +51,10 @@ pub(super) fn read(node: &Node) -> Result<BTreeMap<String, PasswordHash>, Proble
         let hash = text("the password of a user", hash).and_then(|text| PasswordHash::parse(text).map_err(wrong))?;
         // As the header has it, that is how it is told from the password.
         if user.text.contains(':') {
-            return Err(Problem::new(user.at, "a user name with a colon, which no client can send; choose another one"));
+            return Err(Problem::new(
+                user.at,
+                "a user name with a colon, which no client can send; choose another one",
+            ));
         }
         Ok((user.text.clone(), hash))
     });
@@ -86,7 +90,17 @@ mod tests {
     fn what_is_no_hash() {
         let good = bcrypt::hash("x", 4).unwrap();
         assert!(PasswordHash::parse(&good).is_ok());
-        for wrong in ["", "secret", "$1$abc", &good[..59], &format!("{good}x"), &good.replace("$04$", "$03$"), &good.replace("$04$", "$32$"), &good.replace("$04$", "$+4$"), &good.replace("$2b$", "$3b$")] {
+        for wrong in [
+            "",
+            "secret",
+            "$1$abc",
+            &good[..59],
+            &format!("{good}x"),
+            &good.replace("$04$", "$03$"),
+            &good.replace("$04$", "$32$"),
+            &good.replace("$04$", "$+4$"),
+            &good.replace("$2b$", "$3b$"),
+        ] {
             let error = PasswordHash::parse(wrong).unwrap_err();
             assert!(error.contains("bcrypt") && !error.contains("secret"), "{wrong}: {error}");
         }

@@ -45,7 +45,10 @@ pub(super) fn versions(
         return Err(Problem::new(highest.0, message));
     }
     if lowest.1 > highest.1 {
-        return Err(Problem::new(lowest.0, "min_version is above max_version: no version is left; lower one or raise the other"));
+        return Err(Problem::new(
+            lowest.0,
+            "min_version is above max_version: no version is left; lower one or raise the other",
+        ));
     }
     let spoken = [(2, &rustls::version::TLS12), (3, &rustls::version::TLS13)];
     Ok(spoken.into_iter().filter(|(n, _)| (lowest.1..=highest.1).contains(n)).map(|(_, version)| version).collect())
@@ -54,7 +57,8 @@ pub(super) fn versions(
 fn version(section: &Section<'_>, option: &str) -> Result<Option<(Position, usize)>, Problem> {
     let Some((at, text)) = section.text(option)? else { return Ok(None) };
     let known = VERSIONS.iter().position(|version| *version == text);
-    let unknown = || Problem::new(at, format!("{option} {} is unknown; write one of {}", shown(text), VERSIONS.join(", ")));
+    let unknown =
+        || Problem::new(at, format!("{option} {} is unknown; write one of {}", shown(text), VERSIONS.join(", ")));
     known.map(|version| Some((at, version))).ok_or_else(unknown)
 }
 
@@ -90,7 +94,9 @@ pub(super) fn narrowed(
         let (_, group) = known.ok_or_else(unknown)?;
         match provider.kx_groups.iter().find(|known| known.name() == *group) {
             Some(group) => groups.push(*group),
-            None => reading.warn(Problem::new(*at, format!("curve_preferences {name} is not spoken here; it is left out"))),
+            None => {
+                reading.warn(Problem::new(*at, format!("curve_preferences {name} is not spoken here; it is left out")));
+            }
         }
     }
     if !curves.is_empty() {

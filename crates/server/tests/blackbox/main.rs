@@ -33,8 +33,8 @@ use cases::{Case, Ready};
 use difference::{Difference, Release};
 use exporter::Exporter;
 use go_program::GoProgram;
-use web_configs::Stricter;
 use socket2::{Domain, Socket, Type};
+use web_configs::Stricter;
 
 const DOCS: &str = include_str!("../../../../docs/blackbox.md");
 const WEB_DOCS: &str = include_str!("../../../../docs/web.md");
@@ -102,7 +102,8 @@ fn web_configs(blackbox: &Path, results: &mut Results) {
         let missing = Stricter::ALL.into_iter().filter(|name| !WEB_DOCS.contains(&format!("| `{name:?}` |")));
         let missing: Vec<_> = missing.collect();
         assert!(missing.is_empty(), "not in docs/web.md: {missing:?}");
-        let unused = Stricter::ALL.into_iter().filter(|name| web_configs::ALL.iter().all(|case| case.differs != Some(*name)));
+        let unused =
+            Stricter::ALL.into_iter().filter(|name| web_configs::ALL.iter().all(|case| case.differs != Some(*name)));
         assert_eq!(unused.collect::<Vec<_>>(), []);
     });
 }

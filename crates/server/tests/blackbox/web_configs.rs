@@ -158,7 +158,8 @@ impl Files {
         let directory = kit::file("web", "").with_extension("files");
         std::fs::create_dir_all(&directory).unwrap();
         let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-        let certificate = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap().pem();
+        let certificate =
+            CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap().pem();
         let half = &certificate[..certificate.len() / 2];
         for (name, content) in [
             ("cert.pem", &certificate[..]),

@@ -151,10 +151,15 @@ fn s31_certificates_are_exchanged_while_the_server_runs() {
     exporter.wait_until("the new one counts", || comes_in(&exporter, &by_new));
     assert!(!comes_in(&exporter, &by_old));
     assert_eq!(good(&mut connect(&exporter, &by_new)), Some(1.0));
-    assert!(exchange(&mut connected, "/-/healthy").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")), "it lives on");
+    assert!(
+        exchange(&mut connected, "/-/healthy").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")),
+        "it lives on"
+    );
     // Without TLS, at last.
     web.write("web.yml", "tls_server_config:\n");
-    exporter.wait_until("it is plain HTTP", || exporter.send_anyway(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n").contains("200 OK"));
+    exporter.wait_until("it is plain HTTP", || {
+        exporter.send_anyway(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n").contains("200 OK")
+    });
 }
 
 /// What is left of a page that says its end by a chunk of nothing.
@@ -192,8 +197,14 @@ fn clients_come_in_by_their_certificates() {
         ("client_auth_type: RequireAnyClientCert, client_allowed_sans: [client.test]", [false, false, true, true]),
         ("client_auth_type: VerifyClientCertIfGiven, client_ca_file: ca.pem", [true, true, false, true]),
         ("client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem", [false, true, false, true]),
-        ("client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem, client_allowed_sans: [x, client.test]", [false, false, false, true]),
-        ("client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem, max_version: TLS12", [false, true, false, true]),
+        (
+            "client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem, client_allowed_sans: [x, client.test]",
+            [false, false, false, true],
+        ),
+        (
+            "client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem, max_version: TLS12",
+            [false, true, false, true],
+        ),
     ] {
         let web = Web::new("clients", &format!("tls_server_config: {{{TLS}, {options}}}\n"));
         web.identity(&authority.signs(&["localhost"], &Flaw::None));
@@ -212,7 +223,9 @@ fn a_session_is_not_resumed_after_its_authority_has_gone() {
     let (old, new) = (Authority::new(), Authority::new());
     let web = Web::new(
         "resumed",
-        &format!("tls_server_config: {{{TLS}, client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem}}\n"),
+        &format!(
+            "tls_server_config: {{{TLS}, client_auth_type: RequireAndVerifyClientCert, client_ca_file: ca.pem}}\n"
+        ),
     );
     web.identity(&old.signs(&["localhost"], &Flaw::None));
     web.write("ca.pem", old.pem());
@@ -275,7 +288,8 @@ fn what_is_wrong_changes_nothing() {
     let web = Web::new("wrong", &good);
     let exporter = web.exporter(&[]);
     let anna = ("anna", "open sesame");
-    let successful = || value(&status(&exporter, "/metrics", Some(anna)).1, "actix_exporter_web_config_last_reload_successful");
+    let successful =
+        || value(&status(&exporter, "/metrics", Some(anna)).1, "actix_exporter_web_config_last_reload_successful");
     let reload = || {
         let authorization = BASE64_STANDARD.encode("anna:open sesame");
         exporter.send(&format!(
@@ -348,7 +362,8 @@ fn s32_a_flood_of_wrong_passwords_keeps_nobody_out_who_was_in() {
     let exporter = web.exporter(&[]);
     assert_eq!(status(&exporter, "/metrics", Some(("anna", "open sesame"))).0, 200);
     let wrong = |n: usize| {
-        let authorization = BASE64_STANDARD.encode(format!("{}:wrong{n}", if n.is_multiple_of(2) { "anna" } else { "carl" }));
+        let authorization =
+            BASE64_STANDARD.encode(format!("{}:wrong{n}", if n.is_multiple_of(2) { "anna" } else { "carl" }));
         format!("GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {authorization}\r\n\r\n")
     };
     let mut flood: Vec<_> = (0..64).map(|_| exporter.connect()).collect();

@@ -162,8 +162,10 @@ fn a_run_under_way_is_seen_on_the_landing_page_as_pending() {
 #[test]
 fn the_configuration_is_shown_without_its_secrets() {
     let peer = Peer::plain(|_| ok());
-    let module = "modules: {m: {prober: http, http: {basic_auth: {username: u, password: canary}, headers: {X-Key: canary}}}}";
-    let targets = format!("targets: [{{name: one, url: \"{}?key=canary\", module: m, labels: {{team: web}}}}]", peer.url("/a"));
+    let module =
+        "modules: {m: {prober: http, http: {basic_auth: {username: u, password: canary}, headers: {X-Key: canary}}}}";
+    let targets =
+        format!("targets: [{{name: one, url: \"{}?key=canary\", module: m, labels: {{team: web}}}}]", peer.url("/a"));
     let file = crate::reload::File::new("shown.yml", &format!("{module}\n{targets}\n"));
     let exporter = Exporter::start(&["--config.file", file.0.to_str().unwrap()]);
     let (head, page) = exporter.ask("GET", "/config");

@@ -42,8 +42,10 @@ fn s1_s2_s4_who_is_silent_or_slow_is_closed() {
     slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nX: ").unwrap();
     // A byte now and then changes nothing: the whole head has one time.
     let mut drip = slow.try_clone().unwrap();
-    std::thread::spawn(move || while drip.write_all(b"x").is_ok() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+    std::thread::spawn(move || {
+        while drip.write_all(b"x").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
     });
     let answer = rest(&mut slow);
     assert!(answer.starts_with("HTTP/1.1 408 "), "S2: {answer}");
@@ -119,9 +121,7 @@ fn s7_few_open_files() {
     drop(many);
     let healthy = b"GET /-/healthy HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     exporter.wait_until("it serves again", || exporter.send_anyway(healthy).contains("200 OK"));
-    exporter.wait_until("its files are closed", || {
-        exporter.metric("process_open_fds").is_some_and(|open| open < 32.0)
-    });
+    exporter.wait_until("its files are closed", || exporter.metric("process_open_fds").is_some_and(|open| open < 32.0));
     assert!(exporter.log().lines().count() < 50, "{}", exporter.log());
 }
 
@@ -174,7 +174,7 @@ fn s14_what_can_be_read_in_two_ways_is_400_and_no_second_answer() {
 fn s15_what_is_too_large_is_refused() {
     let exporter = exporter(&[]);
     let header = |length| format!("GET /metrics HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(length));
-    let headers: String = (0..200).map(|n| format!("X{n}: x\r\n")).collect();
+    let headers = (0..200).map(|n| format!("X{n}: x\r\n")).collect::<Vec<_>>().concat();
     for (what, request, statuses) in [
         ("a header of 300 KB", header(300_000), &["431", "400"][..]),
         ("200 headers", format!("GET /metrics HTTP/1.1\r\nHost: a\r\n{headers}\r\n"), &["431", "400"]),
@@ -182,7 +182,7 @@ fn s15_what_is_too_large_is_refused() {
     ] {
         let answer = exporter.send_anyway(request.as_bytes());
         let status = answer.split(' ').nth(1).unwrap_or_default();
-        assert!(statuses.contains(&status), "{what}: {:.200}", answer);
+        assert!(statuses.contains(&status), "{what}: {answer:.200}");
     }
     is_healthy(&exporter);
 }
@@ -190,7 +190,11 @@ fn s15_what_is_too_large_is_refused() {
 #[test]
 fn s16_other_protocols_are_answered_400() {
     let exporter = exporter(&[]);
-    for hello in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"SSH-2.0-x\r\n\r\n"] {
+    for hello in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"SSH-2.0-x\r\n\r\n",
+    ] {
         let answer = exporter.send_anyway(hello);
         assert!(answer.starts_with("HTTP/1.1 400 "), "{hello:?}: {answer}");
     }
@@ -223,7 +227,10 @@ fn s17_odd_requests_are_answered_and_counted_as_one_method() {
 fn s22_any_accept_header_is_answered_with_a_content_type() {
     let exporter = exporter(&[]);
     for (accept, expected) in [
-        ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.1".to_owned(), "application/openmetrics-text; version=1.0.0"),
+        (
+            "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.1".to_owned(),
+            "application/openmetrics-text; version=1.0.0",
+        ),
         ("\u{7f}\u{e4};;;q=,,".to_owned(), ""),
         ("text/plain;q=NaN".to_owned(), "text/plain; version=0.0.4"),
         ("a/b,".repeat(10_000), "text/plain; version=0.0.4"),
@@ -232,7 +239,7 @@ fn s22_any_accept_header_is_answered_with_a_content_type() {
         let answer = exporter.send_anyway(request.as_bytes());
         let head = answer.split("\r\n\r\n").next().unwrap().to_lowercase();
         let refused = head.starts_with("http/1.1 400") || head.starts_with("http/1.1 431");
-        assert!(refused || head.contains(&format!("\r\ncontent-type: {expected}")), "{:.80}: {head}", accept);
+        assert!(refused || head.contains(&format!("\r\ncontent-type: {expected}")), "{accept:.80}: {head}");
     }
     // A megabyte is no header.
     let huge = format!("GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: {}\r\n\r\n", "x".repeat(1 << 20));

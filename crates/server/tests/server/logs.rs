@@ -76,7 +76,10 @@ fn s21_hostile_bytes_are_one_line_each() {
             if format == "json" {
                 serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{line}"));
             } else {
-                assert!(line.starts_with("time=2") && line.contains(" level=INFO ") || line.contains(" level=WARN "), "{line}");
+                assert!(
+                    line.starts_with("time=2") && line.contains(" level=INFO ") || line.contains(" level=WARN "),
+                    "{line}"
+                );
             }
         }
         for part in ["/a%0d%0alevel=ERROR", "\u{fffd}\u{fffd}", "\\u202e\\u2028"] {
@@ -202,5 +205,7 @@ fn a_flood_of_requests_is_cut_and_counted() {
     });
     assert!(requests(&exporter).len() < REQUESTS / 2, "{}", requests(&exporter).len());
     assert_eq!(exporter.reload().0, 200);
-    exporter.wait_until("it is told how many", || exporter.ask("GET", "/x").0.is_empty() || exporter.log().contains("lines of this log were dropped\",\"lines\":"));
+    exporter.wait_until("it is told how many", || {
+        exporter.ask("GET", "/x").0.is_empty() || exporter.log().contains("lines of this log were dropped\",\"lines\":")
+    });
 }

@@ -3,13 +3,14 @@
 mod access;
 mod bad_input;
 mod check;
+mod command_line;
 mod config;
 mod confined;
 mod doors;
 mod exporter;
+mod faults;
 #[path = "../../../probe/tests/kit/mod.rs"]
 mod kit;
-mod faults;
 mod ledger;
 mod logs;
 mod module;
