@@ -1,5 +1,6 @@
 //! `bench`: each subcommand has a file that measures, prints a table and says how large its figures may be.
 
+mod doors;
 mod engine;
 mod measured;
 mod middleware;
@@ -17,6 +18,7 @@ use crate::flags::{Bench, BenchCmd};
 
 pub(crate) fn run(sh: &Shell, flags: &Bench) -> Result<ExitCode> {
     let (figures, check) = match &flags.subcommand {
+        BenchCmd::Doors(flags) => (doors::run(sh)?, flags.check),
         BenchCmd::Engine(flags) => (engine::run(sh)?, flags.check),
         BenchCmd::Middleware(flags) => (middleware::run(sh)?, flags.check),
         BenchCmd::Probe(flags) => (probe::run(sh)?, flags.check),

@@ -36,6 +36,12 @@ xflags::xflags! {
         cmd lint {}
         /// Measure what something costs; print a table for docs/performance.md.
         cmd bench {
+            /// The doors: how long a request waits during a flood of wrong passwords, and beside a thousand idle connections.
+            /// As root on Debian it installs blackbox_exporter, if it is missing.
+            cmd doors {
+                /// Fail if a figure is over its limit.
+                optional --check
+            }
             /// The engine: 10,000 targets each minute over TLS: processor time, memory, lag, peers that hang, scrapes.
             cmd engine {
                 /// Fail if a figure is over its limit.

@@ -16,6 +16,9 @@ use super::bodies::Body;
 use super::connections::Place;
 use super::limits::Limits;
 
+/// Bytes that the dispatcher gets at once: it makes a request of each forty of them, and keeps them all until they are answered.
+const AT_ONCE: usize = 16 * 1024;
+
 /// A client that has come in.
 pub(super) struct Stream {
     io: Io,
@@ -28,6 +31,8 @@ pub(super) struct Stream {
     body_timeout: Duration,
     /// Runs from its beginning.
     reading: Option<Pin<Box<Sleep>>>,
+    /// Bytes that were read since the dispatcher last had to wait.
+    at_once: usize,
     _place: Place,
 }
 
@@ -53,6 +58,7 @@ impl Stream {
             body: Rc::default(),
             body_timeout: limits.header_timeout,
             reading: None,
+            at_once: 0,
             _place: place,
         }
     }
@@ -103,11 +109,19 @@ impl AsyncRead for Stream {
                 return Poll::Ready(Ok(()));
             }
         }
+        if self.at_once >= AT_ONCE {
+            self.at_once = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
         let read = match &mut self.io {
             Io::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Io::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, buffer),
         };
+        self.at_once += buffer.filled().len() - before;
         if read.is_pending() {
+            self.at_once = 0;
             self.body.awaited_by(context.waker());
         }
         read
