@@ -99,11 +99,10 @@ pub(crate) async fn run(
 
     let ready = Ready::default();
     let readiness = ready.clone();
-    let landing_engine = engine.clone();
     let routes = move |config: &mut ServiceConfig| {
         config
             .service(metrics.clone())
-            .service(landing::route(landing_engine.clone(), demanded.clone()))
+            .service(landing::route(asked.clone(), demanded.clone()))
             .service(status_page(&asked))
             .service(blackbox.clone().route())
             .service(discovery::route(asked.clone(), demanded.clone()))

@@ -21,6 +21,9 @@ use crate::logging::LogFlags;
 use crate::web::limits::Limits;
 use crate::web::paths::PathFlags;
 
+/// Of all environment variables.
+const PREFIX: &str = "ACTIX_EXPORTER_";
+
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) const REVISION: &str = env!("REVISION");
 pub(crate) const RUSTC: &str = env!("RUSTC_VERSION");
@@ -202,19 +205,19 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Option<
     Ok((cli.command, cli.flags))
 }
 
-/// Variables that begin as ours do and are none, with the one that was meant. Others may have some of their own, so that this is no error.
-pub(crate) fn unknown_variables() -> Vec<String> {
+/// Variables whose names are slips of ours, with the one that was meant. Scripts may have some of their own, so that this is no error.
+pub(crate) fn misspelt_variables() -> Vec<String> {
     let command = Cli::command();
-    let known: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
-    let given = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let unknown = given.filter(|name| name.starts_with("ACTIX_EXPORTER_") && !known.contains(&name.as_str()));
-    let hint = |name: String| {
+    let known: Vec<_> =
+        command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()?.strip_prefix(PREFIX)).collect();
+    let given = std::env::vars_os().filter_map(|(name, _)| name.to_str()?.strip_prefix(PREFIX).map(str::to_owned));
+    let unknown = given.filter(|name| !known.contains(&name.as_str()));
+    let warning = |name: String| {
         let near = known.iter().map(|known| (strsim::normalized_damerau_levenshtein(&name, known), known));
-        let near = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|best| best.0 >= 0.8).map(|(_, near)| near);
-        let meant = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-        format!("the environment variable {name} is not known{meant}")
+        let (_, near) = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness >= 0.7)?;
+        Some(format!("the environment variable {PREFIX}{name} is not known; did you mean {PREFIX}{near}?"))
     };
-    unknown.map(hint).collect()
+    unknown.filter_map(warning).collect()
 }
 
 /// Compose files and unit files cannot leave a variable out where a value is missing; they leave it empty.
@@ -239,7 +242,7 @@ mod tests {
     fn environment_variables_follow_one_rule() {
         for arg in Cli::command().get_arguments() {
             let Some(long) = arg.get_long().filter(|long| !matches!(*long, "help" | "version")) else { continue };
-            let expected = format!("ACTIX_EXPORTER_{}", long.replace(['.', '-'], "_").to_uppercase());
+            let expected = format!("{PREFIX}{}", long.replace(['.', '-'], "_").to_uppercase());
             assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(expected.as_str()), "--{long}");
         }
     }

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 fn serve(flags: Flags) -> Result<(), Exit> {
     let logs = flags.log.start()?;
     web::panics::log_panics();
-    for warning in cli::unknown_variables() {
+    for warning in cli::misspelt_variables() {
         log::warn!("{warning}");
     }
     let served = load_and_run(flags, logs.clone());

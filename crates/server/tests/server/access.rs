@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::bad_input::{harmless, refused};
 use crate::exporter::{Exporter, program, value};
 use crate::kit::{self, Authority, Flaw, Identity};
 
@@ -387,5 +388,32 @@ fn s32_a_flood_of_wrong_passwords_keeps_nobody_out_who_was_in() {
     for _ in 0..20 {
         assert_eq!(status(&exporter, "/-/ready", None).0, 200);
         assert_eq!(status(&exporter, "/metrics", Some(("anna", "open sesame"))).0, 200);
+    }
+}
+
+#[test]
+fn s30_files_that_are_none_are_one_line_and_2() {
+    let web = Web::new("hostile", "");
+    let sparse = web.0.join("sparse.yml");
+    std::fs::File::create(&sparse).unwrap().set_len(100 << 20).unwrap();
+    let levels: String =
+        (1..30).map(|n| format!("  l{n}: &l{n} [*l{}, *l{}]\n", n - 1, n - 1)).collect::<Vec<_>>().concat();
+    let bomb = format!("basic_auth_users:\n  l0: &l0 [x, x]\n{levels}");
+    let written = |name: &str, content: &[u8]| {
+        std::fs::write(web.0.join(name), content).unwrap();
+        web.0.join(name)
+    };
+    for (path, what) in [
+        (web.0.join("none.yml"), ": No such file"),
+        (web.0.clone(), ": a directory; name a file in it"),
+        ("/dev/zero".into(), ": a pipe, a socket or a device"),
+        (sparse, ": more than 16 MiB"),
+        (written("bomb.yml", bomb.as_bytes()), ":"),
+        (written("latin.yml", b"# \xe4\n"), ":1:3: not UTF-8"),
+        (written("open.yml", b"basic_auth_users: {a: \"\n"), ":"),
+    ] {
+        let path = path.to_str().unwrap();
+        let (code, line) = refused(harmless().args(["--web.config.file", path]));
+        assert!(code == 2 && line.starts_with(&format!("error: {path}{what}")), "{path}: {line}");
     }
 }
