@@ -109,3 +109,58 @@ fn work(queue: &Receiver<Check>) {
         let _ = answer.send(hash.matches(&password));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn users() -> Users {
+        let file = std::env::temp_dir().join(format!("passwords-{}.yml", std::process::id()));
+        let hash = |password: &str| bcrypt::hash(password, 4).unwrap();
+        std::fs::write(&file, format!("basic_auth_users: {{anna: {}, bert: {}}}\n", hash("a"), hash("b"))).unwrap();
+        let users = crate::web_config::load(&file).config.ok().unwrap().users;
+        let _ = std::fs::remove_file(file);
+        users
+    }
+
+    /// An unknown user is checked against the hash of some user, always the same one, so that he takes as long; and is wrong, even where
+    /// the password is right for that one.
+    #[actix_rt::test]
+    async fn an_unknown_user_is_checked_like_a_known_one_and_never_right() {
+        let (users, passwords) = (users(), Passwords::start().unwrap());
+        let mut stood_in = std::collections::BTreeSet::new();
+        for n in 0..50 {
+            let user = format!("nobody{n}");
+            let hash = passwords.stand_in(&user, &users).unwrap();
+            assert_eq!(passwords.stand_in(&user, &users), Some(hash));
+            stood_in.insert(hash.as_str().to_owned());
+            for password in ["a", "b"] {
+                let verdict = passwords.check(&user, password.as_bytes().to_vec(), &users).await;
+                assert!(matches!(verdict, Verdict::Wrong), "{user} {password}");
+            }
+        }
+        assert_eq!(stood_in.len(), 2);
+        assert!(passwords.right().is_empty());
+    }
+
+    #[actix_rt::test]
+    async fn what_was_right_is_known_until_the_hash_or_the_user_is_another() {
+        let (mut users, passwords) = (users(), Passwords::start().unwrap());
+        let check = async |users: &Users, user: &str, password: &str| {
+            matches!(passwords.check(user, password.as_bytes().to_vec(), users).await, Verdict::Right)
+        };
+        assert!(check(&users, "anna", "a").await && check(&users, "bert", "b").await);
+        assert_eq!(passwords.right().len(), 2);
+        // One for each user, whatever is tried.
+        assert!(!check(&users, "anna", "b").await && check(&users, "anna", "a").await);
+        assert_eq!(passwords.right().len(), 2);
+        let berts = users["bert"].clone();
+        users.insert("anna".to_owned(), berts);
+        assert!(!check(&users, "anna", "a").await && check(&users, "anna", "b").await);
+        users.remove("bert");
+        assert!(!check(&users, "bert", "b").await);
+        users.insert("carl".to_owned(), users["anna"].clone());
+        assert!(check(&users, "carl", "b").await);
+        assert!(!passwords.right().contains_key("bert"), "who has gone is forgotten");
+    }
+}

@@ -102,6 +102,7 @@ fn s6_one_connection_more_is_told_so_and_comes_in_when_another_has_gone() {
 fn s25_who_takes_nothing_of_the_answer_is_left() {
     let exporter = exporter(&["--web.write-timeout", "100ms"]);
     let mut stream = exporter.connect();
+    stream.set_write_timeout(Some(crate::exporter::PATIENCE)).unwrap();
     let request = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2000);
     // The server stops reading when it has enough to write, and at last the connection is gone.
     let mut sent = Ok(());
