@@ -9,6 +9,7 @@ mod on_demand;
 mod read;
 mod refused;
 mod shard;
+mod shown;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
