@@ -51,7 +51,7 @@ fn with_whole_salt(hash: &str) -> String {
     /// Before it there are the version, the cost, and 21 characters of the salt.
     const LAST: usize = 4 + 3 + 21;
     let mut whole = hash.to_owned();
-    let digit = hash.bytes().nth(LAST).and_then(|last| DIGITS.iter().position(|digit| *digit == last));
+    let digit = hash.as_bytes().get(LAST).and_then(|last| DIGITS.iter().position(|digit| digit == last));
     if let Some(digit) = digit {
         whole.replace_range(LAST..=LAST, &char::from(DIGITS[digit & 0b11_0000]).to_string());
     }
