@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::exporter::{Exporter, PATIENCE, program};
+use crate::exporter::{Exporter, PATIENCE, program, without_variables};
 use crate::section::{Section, Step};
 
 /// Where the pages say that the server is.
@@ -55,13 +55,10 @@ fn shell(place: &str, command: &str, directory: &Path, server: Option<SocketAddr
     let program = program();
     let binary = Path::new(program.get_program());
     let path = std::env::var("PATH").unwrap_or_default();
-    let mut shell = Command::new("bash");
+    let mut shell = without_variables(Command::new("bash"));
     let address = server.map_or_else(|| "127.0.0.1:0".to_owned(), |address| address.to_string());
     let command = command.replace(THERE, &address);
     shell.args(["-c", &command]).current_dir(directory).stdin(Stdio::null());
-    for (name, _) in program.get_envs() {
-        shell.env_remove(name);
-    }
     shell.env("PATH", format!("{}:{path}", binary.parent().unwrap().display()));
     shell.env("ACTIX_EXPORTER_WEB_LISTEN_ADDRESS", &address);
     shell.env("NO_COLOR", "1").env("LC_ALL", "C");

@@ -50,7 +50,7 @@ impl Web {
 
     fn exporter(&self, args: &[&str]) -> Exporter {
         let web = self.path();
-        Exporter::start(&[&["--target", "http://127.0.0.1:1/", "--web.config.file", &web], args].concat())
+        Exporter::asking_nobody(&[&["--web.config.file", &web], args].concat())
     }
 }
 

@@ -7,19 +7,12 @@ use std::process::Stdio;
 use rustix::process::Signal;
 
 use crate::bad_input::{harmless, refused};
-use crate::exporter::{Exporter, program};
+use crate::exporter::{Exporter, NOBODY, by_shell, program};
 use crate::kit::{Action, Peer, ok};
-
-/// Nobody else is asked, and it takes no peer.
-const TARGET: [&str; 2] = ["--target", "http://127.0.0.1:1/"];
-
-fn exporter(args: &[&str]) -> Exporter {
-    Exporter::start(&[&TARGET, args].concat())
-}
 
 #[test]
 fn it_listens_on_each_address_that_is_given() {
-    let exporter = exporter(&["--web.listen-address", "127.0.0.2:0,[::1]:0"]);
+    let exporter = Exporter::asking_nobody(&["--web.listen-address", "127.0.0.2:0,[::1]:0"]);
     let addresses = exporter.addresses();
     let hosts: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
     assert_eq!(hosts, ["127.0.0.1", "127.0.0.2", "::1"]);
@@ -35,12 +28,8 @@ fn it_listens_on_the_socket_that_systemd_hands_over() {
     let address = listener.local_addr().unwrap();
     // As sd_listen_fds(3) wants it: descriptor 3, and the variables of this very process.
     let hand_over = r#"exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" "$@""#;
-    let mut command = std::process::Command::new("sh");
-    let program = program();
-    command.args(["-c", hand_over]).arg(program.get_program()).args(["--web.systemd-socket"]).args(TARGET);
-    for (name, _) in program.get_envs() {
-        command.env_remove(name);
-    }
+    let mut command = by_shell(hand_over);
+    command.arg("--web.systemd-socket").args(NOBODY);
     command.stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)));
     let exporter = Exporter::of(command);
     assert_eq!(exporter.addresses(), [address]);
@@ -56,7 +45,7 @@ fn all_routes_are_below_the_prefix() {
         &["--web.external-url", "https://127.0.0.1/a/b"],
         &["--web.external-url", "https://127.0.0.1/c", "--web.route-prefix", "a/b"],
     ] {
-        let exporter = exporter(args);
+        let exporter = Exporter::asking_nobody(args);
         for path in ["/", "/metrics", "/3-shake-status", "/config", "/-/healthy", "/-/ready"] {
             let (head, _) = exporter.ask("GET", &format!("/a/b{path}"));
             assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
@@ -82,7 +71,7 @@ fn all_routes_are_below_the_prefix() {
 
 #[test]
 fn s6_one_connection_more_is_told_so_and_comes_in_when_another_has_gone() {
-    let exporter = exporter(&["--web.max-connections", "3"]);
+    let exporter = Exporter::asking_nobody(&["--web.max-connections", "3"]);
     let ask = b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n";
     let mut open: Vec<_> = (0..3).map(|_| exporter.connect()).collect();
     for stream in &mut open {
@@ -100,7 +89,7 @@ fn s6_one_connection_more_is_told_so_and_comes_in_when_another_has_gone() {
 /// Whoever takes nothing holds nothing for long: neither memory, nor a connection.
 #[test]
 fn s25_who_takes_nothing_of_the_answer_is_left() {
-    let exporter = exporter(&["--web.write-timeout", "100ms"]);
+    let exporter = Exporter::asking_nobody(&["--web.write-timeout", "100ms"]);
     let mut stream = exporter.connect();
     stream.set_write_timeout(Some(crate::exporter::PATIENCE)).unwrap();
     let request = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2000);
@@ -117,7 +106,7 @@ fn s25_who_takes_nothing_of_the_answer_is_left() {
 
 #[test]
 fn it_is_not_ready_from_the_moment_it_is_told_to_stop() {
-    let mut exporter = exporter(&["--web.shutdown-delay", "1h"]);
+    let mut exporter = Exporter::asking_nobody(&["--web.shutdown-delay", "1h"]);
     assert!(exporter.ask("GET", "/-/ready").0.starts_with("http/1.1 200"));
     exporter.signal(Signal::TERM);
     exporter.wait_until("it is not ready", || exporter.ask("GET", "/-/ready").0.starts_with("http/1.1 503"));
@@ -132,7 +121,7 @@ fn it_is_not_ready_from_the_moment_it_is_told_to_stop() {
 
 #[test]
 fn the_landing_page_leads_everywhere_and_trusts_no_name() {
-    let exporter = exporter(&["--probe.allow", "127.0.0.0/8", "--resolve", "a.test:80:127.0.0.1:1"]);
+    let exporter = Exporter::asking_nobody(&["--probe.allow", "127.0.0.0/8", "--resolve", "a.test:80:127.0.0.1:1"]);
     let (head, page) = exporter.ask("GET", "/");
     assert!(head.contains("\r\ncontent-type: text/html; charset=utf-8\r\n"), "{head}");
     assert!(head.contains("\r\ncontent-security-policy: default-src 'none';"), "{head}");
@@ -143,7 +132,7 @@ fn the_landing_page_leads_everywhere_and_trusts_no_name() {
         assert!(exporter.ask("GET", &format!("/{link}")).0.starts_with("http/1.1 200"), "{link}");
     }
     assert!(page.contains("<form action=\"probe\">") && page.contains("<td>http://127.0.0.1:1/</td>"), "{page}");
-    let closed = self::exporter(&[]).ask("GET", "/").1;
+    let closed = Exporter::asking_nobody(&[]).ask("GET", "/").1;
     assert!(!closed.contains("<form"), "{closed}");
     let name = "http://127.0.0.1:1/?<script>&\"";
     let (_, page) = Exporter::start(&["--target", name]).ask("GET", "/");

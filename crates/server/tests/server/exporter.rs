@@ -11,9 +11,23 @@ use std::time::{Duration, Instant};
 /// Bounds every wait; nothing that works comes near it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A target that takes no peer, for tests of what has nothing to do with targets: nobody is there.
+pub(crate) const NOBODY: [&str; 2] = ["--target", "http://127.0.0.1:1/"];
+
 /// The program, with nothing of the tester's own environment in it.
 pub(crate) fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_actix-exporter"));
+    without_variables(Command::new(env!("CARGO_BIN_EXE_actix-exporter")))
+}
+
+/// A shell that ends its script with `exec "$0" "$@"`: the program, with the arguments that are added.
+pub(crate) fn by_shell(script: &str) -> Command {
+    let mut shell = without_variables(Command::new("sh"));
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_actix-exporter")]);
+    shell
+}
+
+/// What the tester may have set for his own exporter is not for this one.
+pub(crate) fn without_variables(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("ACTIX_EXPORTER_") {
             command.env_remove(name);
@@ -32,6 +46,11 @@ impl Exporter {
     /// Starts it and waits until it listens. `args` must name a target on loopback.
     pub(crate) fn start(args: &[&str]) -> Self {
         Self::start_with(args, &[])
+    }
+
+    /// As [`Self::start`], asking nobody.
+    pub(crate) fn asking_nobody(args: &[&str]) -> Self {
+        Self::start(&[&NOBODY, args].concat())
     }
 
     /// As [`Self::start`], with variables in its environment.

@@ -9,14 +9,8 @@ use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 use crate::exporter::Exporter;
 #[cfg(target_os = "linux")]
-use crate::exporter::program;
+use crate::exporter::{NOBODY, by_shell};
 use crate::kit::{Peer, ok};
-
-const TARGET: [&str; 2] = ["--target", "http://127.0.0.1:1/"];
-
-fn exporter(args: &[&str]) -> Exporter {
-    Exporter::start(&[&TARGET, args].concat())
-}
 
 /// What comes until the server closes, which it may do hard.
 fn rest(stream: &mut TcpStream) -> String {
@@ -34,7 +28,7 @@ fn is_healthy(exporter: &Exporter) {
 
 #[test]
 fn s1_s2_s4_who_is_silent_or_slow_is_closed() {
-    let exporter = exporter(&["--web.header-timeout", "1s", "--web.keep-alive", "1s"]);
+    let exporter = Exporter::asking_nobody(&["--web.header-timeout", "1s", "--web.keep-alive", "1s"]);
     let mut silent = exporter.connect();
     let answer = rest(&mut silent);
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "S1: {answer}");
@@ -64,7 +58,7 @@ fn s1_a_silent_client_of_an_https_server_is_closed() {
     let (cert, key) = (crate::kit::file("silent-cert.pem", certificates), crate::kit::file("silent-key.pem", key));
     let yaml = format!("tls_server_config: {{cert_file: {}, key_file: {}}}\n", cert.display(), key.display());
     let web = crate::kit::file("silent.yml", yaml);
-    let exporter = exporter(&["--web.header-timeout", "1s", "--web.config.file", web.to_str().unwrap()]);
+    let exporter = Exporter::asking_nobody(&["--web.header-timeout", "1s", "--web.config.file", web.to_str().unwrap()]);
     for begun in [&b""[..], b"\x16\x03\x01"] {
         let mut stream = exporter.connect();
         stream.write_all(begun).unwrap();
@@ -74,7 +68,7 @@ fn s1_a_silent_client_of_an_https_server_is_closed() {
 
 #[test]
 fn s3_a_body_that_never_comes_is_not_waited_for() {
-    let exporter = exporter(&["--web.header-timeout", "1s"]);
+    let exporter = Exporter::asking_nobody(&["--web.header-timeout", "1s"]);
     for (request, status) in [
         ("GET /-/healthy HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nx", "200"),
         ("GET /metrics HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "200"),
@@ -98,7 +92,7 @@ fn s5_a_thousand_idle_connections_are_in_nobodys_way() {
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
     // The server has at most a quarter of its files for connections, and inherits the limit.
     let most = maximum.map_or(1000, |maximum| usize::try_from(maximum / 8).unwrap().min(1000));
-    let exporter = exporter(&["--web.header-timeout", "1h"]);
+    let exporter = Exporter::asking_nobody(&["--web.header-timeout", "1h"]);
     let idle: Vec<_> = (0..most).map(|_| exporter.connect()).collect();
     is_healthy(&exporter);
     assert!(exporter.metrics().contains("\nactix_exporter_connections_rejected_total 0\n"));
@@ -109,13 +103,8 @@ fn s5_a_thousand_idle_connections_are_in_nobodys_way() {
 #[cfg(target_os = "linux")]
 #[test]
 fn s7_few_open_files() {
-    let program = program();
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", r#"ulimit -n 64; exec "$0" "$@""#]).arg(program.get_program());
-    command.args(["--web.listen-address", "127.0.0.1:0"]).args(TARGET).stdin(Stdio::null());
-    for (name, _) in program.get_envs() {
-        command.env_remove(name);
-    }
+    let mut command = by_shell(r#"ulimit -n 64; exec "$0" "$@""#);
+    command.args(["--web.listen-address", "127.0.0.1:0"]).args(NOBODY).stdin(Stdio::null());
     let exporter = Exporter::of(command);
     let many: Vec<_> = (0..200).map(|_| exporter.connect()).collect();
     drop(many);
@@ -133,7 +122,7 @@ fn s8_a_request_under_way_is_answered_though_it_stops() {
         let _ = told.lock().unwrap().recv();
         ok()
     });
-    let mut exporter = exporter(&["--probe.allow", "127.0.0.0/8"]);
+    let mut exporter = Exporter::asking_nobody(&["--probe.allow", "127.0.0.0/8"]);
     let mut stream = exporter.connect();
     write!(stream, "GET /probe?target={} HTTP/1.1\r\nHost: a\r\n\r\n", peer.url("/")).unwrap();
     exporter.wait_until("it is asked", || !peer.requests().is_empty());
@@ -148,7 +137,7 @@ fn s8_a_request_under_way_is_answered_though_it_stops() {
 
 #[test]
 fn s14_what_can_be_read_in_two_ways_is_400_and_no_second_answer() {
-    let exporter = exporter(&[]);
+    let exporter = Exporter::asking_nobody(&[]);
     let second = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
     for head in [
         "Content-Length: 5\r\nTransfer-Encoding: chunked",
@@ -172,7 +161,7 @@ fn s14_what_can_be_read_in_two_ways_is_400_and_no_second_answer() {
 
 #[test]
 fn s15_what_is_too_large_is_refused() {
-    let exporter = exporter(&[]);
+    let exporter = Exporter::asking_nobody(&[]);
     let header = |length| format!("GET /metrics HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(length));
     let headers = (0..200).map(|n| format!("X{n}: x\r\n")).collect::<Vec<_>>().concat();
     for (what, request, statuses) in [
@@ -189,7 +178,7 @@ fn s15_what_is_too_large_is_refused() {
 
 #[test]
 fn s16_other_protocols_are_answered_400() {
-    let exporter = exporter(&[]);
+    let exporter = Exporter::asking_nobody(&[]);
     for hello in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -203,7 +192,7 @@ fn s16_other_protocols_are_answered_400() {
 
 #[test]
 fn s17_odd_requests_are_answered_and_counted_as_one_method() {
-    let exporter = exporter(&[]);
+    let exporter = Exporter::asking_nobody(&[]);
     for (line, status) in [
         ("FOOBAR /metrics", "405"),
         ("CONNECT 127.0.0.1:1", "404"),
@@ -225,7 +214,7 @@ fn s17_odd_requests_are_answered_and_counted_as_one_method() {
 
 #[test]
 fn s22_any_accept_header_is_answered_with_a_content_type() {
-    let exporter = exporter(&[]);
+    let exporter = Exporter::asking_nobody(&[]);
     for (accept, expected) in [
         (
             "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.1".to_owned(),
@@ -250,7 +239,7 @@ fn s22_any_accept_header_is_answered_with_a_content_type() {
 
 #[test]
 fn s23_who_leaves_in_the_middle_of_a_scrape_leaves_nothing_behind() {
-    let exporter = exporter(&[]);
+    let exporter = Exporter::asking_nobody(&[]);
     for _ in 0..50 {
         let mut stream = exporter.connect();
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n").unwrap();
@@ -265,7 +254,7 @@ fn s23_who_leaves_in_the_middle_of_a_scrape_leaves_nothing_behind() {
 #[cfg(target_os = "linux")]
 #[test]
 fn s25_pipelined_requests_of_one_who_does_not_read() {
-    let exporter = exporter(&["--web.write-timeout", "1h"]);
+    let exporter = Exporter::asking_nobody(&["--web.write-timeout", "1h"]);
     is_healthy(&exporter);
     let before = exporter.metric("process_resident_memory_bytes").unwrap();
     let mut stream = exporter.connect();

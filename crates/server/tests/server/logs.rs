@@ -7,14 +7,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::exporter::{Exporter, PATIENCE, program};
+use crate::exporter::{Exporter, NOBODY, PATIENCE, by_shell, program};
 use crate::kit::closed_port;
-
-const TARGET: [&str; 2] = ["--target", "http://127.0.0.1:1/"];
-
-fn exporter(args: &[&str]) -> Exporter {
-    Exporter::start(&[&TARGET, args].concat())
-}
 
 /// The lines of requests, each read as JSON.
 fn requests(exporter: &Exporter) -> Vec<Value> {
@@ -25,7 +19,7 @@ fn requests(exporter: &Exporter) -> Vec<Value> {
 
 #[test]
 fn a_request_is_one_line_with_what_the_article_logs() {
-    let exporter = exporter(&["--log.format", "json"]);
+    let exporter = Exporter::asking_nobody(&["--log.format", "json"]);
     let request = "GET /-/healthy?a=b HTTP/1.1\r\nHost: a.test\r\nUser-Agent: tester\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
     exporter.send(request);
     exporter.ask("HEAD", "/metrics");
@@ -53,7 +47,7 @@ fn a_request_is_one_line_with_what_the_article_logs() {
 #[test]
 fn s21_hostile_bytes_are_one_line_each() {
     for format in ["json", "logfmt"] {
-        let exporter = exporter(&["--log.format", format]);
+        let exporter = Exporter::asking_nobody(&["--log.format", format]);
         let requests: [&[u8]; 6] = [
             b"GET /a%0d%0alevel=ERROR HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
             b"GET /b HTTP/1.1\r\nHost: a\r\nUser-Agent: \xff\xfe\r\nConnection: close\r\n\r\n",
@@ -92,7 +86,7 @@ fn s21_hostile_bytes_are_one_line_each() {
 fn unheard(stderr: impl Into<Stdio>) -> Unheard {
     let address = closed_port();
     let mut command = program();
-    command.args(["--web.listen-address", &address.to_string(), "--log.max-lines", "0"]).args(TARGET);
+    command.args(["--web.listen-address", &address.to_string(), "--log.max-lines", "0"]).args(NOBODY);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
     Unheard::start(command, address)
 }
@@ -171,13 +165,8 @@ fn s26_a_reader_that_stands_still_loses_lines_and_nothing_else() {
 #[test]
 fn s27_without_standard_output_and_error_it_serves() {
     let address = closed_port();
-    let program = program();
-    let mut command = Command::new("sh");
-    command.args(["-c", r#"exec "$0" "$@" >&- 2>&-"#]).arg(program.get_program());
-    command.args(["--web.listen-address", &address.to_string()]).args(TARGET).stdin(Stdio::null());
-    for (name, _) in program.get_envs() {
-        command.env_remove(name);
-    }
+    let mut command = by_shell(r#"exec "$0" "$@" >&- 2>&-"#);
+    command.args(["--web.listen-address", &address.to_string()]).args(NOBODY).stdin(Stdio::null());
     let exporter = Unheard::start(command, address);
     assert!(exporter.get("/metrics").unwrap().contains("\nactix_exporter_log_lines_dropped_total "));
 }
@@ -186,7 +175,7 @@ fn s27_without_standard_output_and_error_it_serves() {
 #[test]
 fn a_flood_of_requests_is_cut_and_counted() {
     const REQUESTS: usize = 3000;
-    let exporter = exporter(&["--log.max-lines", "10", "--log.format", "json"]);
+    let exporter = Exporter::asking_nobody(&["--log.max-lines", "10", "--log.format", "json"]);
     let mut stream = exporter.connect();
     let mut answers = stream.try_clone().unwrap();
     let reading = std::thread::spawn(move || {
