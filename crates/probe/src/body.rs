@@ -10,6 +10,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use metrics_core::Reason;
 use tokio::time::Instant;
 
+use crate::evidence::SAMPLE;
 use crate::failure::Failed;
 use crate::http::Answer;
 use crate::module::{Compression, Module};
@@ -32,7 +33,7 @@ impl BodyReader {
         let matched =
             !module.fail_if_body_matches_regexp.is_empty() || !module.fail_if_body_not_matches_regexp.is_empty();
         let limit = module.body_size_limit.or(matched.then_some(KEPT));
-        let sink = Sink { decoded: 0, limit, deadline, kept: matched.then(Vec::new), stopped: None };
+        let sink = Sink { decoded: 0, limit, deadline, kept: matched.then(Vec::new), sample: Vec::new(), stopped: None };
         // An expression is meant for the text, also where the server compresses it unasked.
         let gzip = || answer.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| is_gzip(coding.as_bytes()));
         let compression = module.compression.or_else(|| (matched && gzip()).then_some(Compression::Gzip));
@@ -65,6 +66,11 @@ impl BodyReader {
         self.decoder.sink().kept.as_deref().unwrap_or_default()
     }
 
+    /// The beginning of it, decoded.
+    pub(crate) fn sample(&self) -> &[u8] {
+        &self.decoder.sink().sample
+    }
+
     /// The reason that made the sink stop is the one, whatever a decoder makes of it.
     fn failed(&self, result: io::Result<()>) -> Result<(), Failed> {
         let sink = self.decoder.sink();
@@ -92,6 +98,7 @@ struct Sink {
     limit: Option<u64>,
     deadline: Instant,
     kept: Option<Vec<u8>>,
+    sample: Vec<u8>,
     stopped: Option<Stop>,
 }
 
@@ -104,6 +111,9 @@ enum Stop {
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Also of what is too large.
+        let room = SAMPLE.saturating_sub(self.sample.len());
+        self.sample.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.decoded += bytes.len() as u64;
         if let Some(limit) = self.limit.filter(|limit| self.decoded > *limit) {
             // What is beyond the limit is not taken, so it does not count either.

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use self::ask::{ask, ask_once};
 use crate::allow::AllowList;
 use crate::connectivity::Connectivity;
+use crate::history::History;
 use crate::journal::{Plan, Watched};
 use crate::report::RunReport;
 use crate::run::{Env, run};
@@ -57,6 +58,7 @@ struct Asking {
 /// What all targets share.
 pub(crate) struct Shared {
     metrics: ExternalMetrics,
+    pub(crate) history: Arc<History>,
     turns: Semaphore,
     connectivity: Mutex<Connectivity>,
     run: Box<Run>,
@@ -78,7 +80,7 @@ pub struct Applied {
 
 impl Engine {
     /// An engine that asks nobody yet.
-    pub fn new(config: EngineConfig, env: Env, metrics: ExternalMetrics) -> Self {
+    pub fn new(config: EngineConfig, env: Env, metrics: ExternalMetrics, history: Arc<History>) -> Self {
         let of_targets = env.clone();
         let run = move |target: Arc<Target>| -> LocalBoxFuture<'static, RunReport> {
             let env = of_targets.clone();
@@ -86,7 +88,7 @@ impl Engine {
         };
         let threads = (0..config.threads.max(1)).map(|_| None).collect();
         let asking = Asking { targets: Arc::default(), threads, demanded: 0, stopped: false };
-        let shared = Arc::new(Shared::new(config.most_runs, metrics, Box::new(run)));
+        let shared = Arc::new(Shared::new(config.most_runs, metrics, history, Box::new(run)));
         Self { shared, env, asking: Mutex::new(asking) }
     }
 
@@ -101,11 +103,12 @@ impl Engine {
         let mut asking = lock(&self.asking);
         let metrics = self.shared.metrics.apply(&configs)?;
         lock(&self.shared.connectivity).ask(targets.iter().map(host).collect());
+        let tracks = self.shared.history.watch(targets.iter().map(|target| &*target.name));
         let before = asking.targets.clone();
         let mut before: HashMap<&str, &Arc<Watched>> = before.iter().map(|known| (known.name(), known)).collect();
         let (now, count) = (Instant::now(), targets.len());
         let (mut list, mut added) = (Vec::with_capacity(count), Vec::new());
-        for (target, metrics) in targets.into_iter().zip(metrics) {
+        for ((target, metrics), track) in targets.into_iter().zip(metrics).zip(tracks) {
             let first = now + phase(&target.name, target.interval, count);
             let plan = Plan { first, target: Arc::new(target) };
             let known = before.remove(plan.target.name.as_str());
@@ -113,7 +116,7 @@ impl Engine {
                 known.replan(plan);
                 known.clone()
             } else {
-                let watched = Arc::new(Watched::new(plan, metrics, self.shared.clone()));
+                let watched = Arc::new(Watched::new(plan, metrics, track, self.shared.clone()));
                 added.push(watched.clone());
                 watched
             };
@@ -126,6 +129,11 @@ impl Engine {
         asking.targets = Arc::new(list);
         asking.start(added);
         Ok(applied)
+    }
+
+    /// What happened to them.
+    pub fn history(&self) -> &Arc<History> {
+        &self.shared.history
     }
 
     /// The targets, in the order in which they were given; the first one is the primary.
@@ -192,9 +200,9 @@ fn host(target: &Target) -> u64 {
 }
 
 impl Shared {
-    fn new(most_runs: usize, metrics: ExternalMetrics, run: Box<Run>) -> Self {
+    fn new(most_runs: usize, metrics: ExternalMetrics, history: Arc<History>, run: Box<Run>) -> Self {
         let turns = Semaphore::new(most_runs.clamp(1, Semaphore::MAX_PERMITS));
-        Self { metrics, turns, connectivity: Mutex::default(), run }
+        Self { metrics, history, turns, connectivity: Mutex::default(), run }
     }
 
     /// Whether nobody can be reached.

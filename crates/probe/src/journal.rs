@@ -1,4 +1,4 @@
-//! What becomes of a report: metrics, the last state, and a log line when the state has changed.
+//! What becomes of a report: metrics, history, the last state, and a log line when the state has changed.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::connectivity::Side;
 use crate::engine::{Shared, lock};
+use crate::history::{Past, Track};
 use crate::report::RunReport;
 use crate::schedule::Schedule;
 use crate::target::Target;
@@ -19,6 +20,7 @@ pub struct Watched {
     plan: Mutex<Option<Arc<Plan>>>,
     changed: Notify,
     metrics: Arc<metrics_core::Target>,
+    track: Arc<Track>,
     pub(crate) shared: Arc<Shared>,
     last: Mutex<Last>,
 }
@@ -82,10 +84,10 @@ impl Plan {
 }
 
 impl Watched {
-    pub(crate) fn new(plan: Plan, metrics: Arc<metrics_core::Target>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(plan: Plan, metrics: Arc<metrics_core::Target>, track: Arc<Track>, shared: Arc<Shared>) -> Self {
         let name = plan.target.name.clone();
         let plan = Mutex::new(Some(Arc::new(plan)));
-        Self { name, plan, changed: Notify::new(), metrics, shared, last: Mutex::default() }
+        Self { name, plan, changed: Notify::new(), metrics, track, shared, last: Mutex::default() }
     }
 
     /// The target's name.
@@ -101,6 +103,17 @@ impl Watched {
     /// What the last run says of the target.
     pub fn state(&self) -> State {
         self.last().map_or(State::Pending, |last| self.state_by(&last))
+    }
+
+    /// Since when it is what it is, in milliseconds of Unix time; `None` where no run has ever ended. That it is up or down may be known
+    /// from before the program started.
+    pub fn since(&self) -> Option<i64> {
+        self.track.since()
+    }
+
+    /// What happened to it.
+    pub fn past(&self) -> Past {
+        self.shared.history.past(&self.track)
     }
 
     fn state_by(&self, report: &RunReport) -> State {
@@ -151,9 +164,11 @@ impl Watched {
         }
     }
 
-    pub(crate) fn journal(&self, report: RunReport) {
+    /// A run of `target` ended so.
+    pub(crate) fn journal(&self, target: &Target, report: RunReport) {
         self.metrics.record(&report.outcome);
         let state = self.state_by(&report);
+        let id = self.shared.history.ended(&self.track, target, &report, state);
         let said = (report.outcome.reason, report.outcome.status, state == State::Slow);
         let report = Arc::new(report);
         let mut last = lock(&self.last);
@@ -161,18 +176,19 @@ impl Watched {
         // That nobody can be reached is said once, and not of each.
         if state != State::Unknown && last.said.replace(said) != Some(said) {
             drop(last);
-            log_state(&self.name, state, &report);
+            log_state(&self.name, state, &report, id.as_deref());
         }
     }
 
     pub(crate) fn missed(&self, cause: MissCause, runs: u64) {
         if runs > 0 {
             self.metrics.missed(cause, runs);
+            self.shared.history.missed(&self.track, runs);
         }
     }
 }
 
-fn log_state(name: &str, state: State, report: &RunReport) {
+fn log_state(name: &str, state: State, report: &RunReport, id: Option<&str>) {
     let (state, total) = (state.as_str(), report.outcome.total.as_millis());
     match (report.outcome.reason, report.outcome.status) {
         (None, status) => log::info!(
@@ -185,7 +201,7 @@ fn log_state(name: &str, state: State, report: &RunReport) {
             let phase = phase.map(|phase| format!(" in {phase}")).unwrap_or_default();
             let detail = failure.map(|failure| &failure.detail[..]).unwrap_or_default();
             log::warn!(
-                probed = name, state = state, reason = reason.as_str();
+                probed = name, state = state, reason = reason.as_str(), run = id;
                 "{name} is {state}: {reason}{phase} after {total} ms: {detail}"
             );
         }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::target::Target;
 use crate::report::{Certificate, Hop, Phases, RunReport, Tls};
 
 /// Changes when a name or a meaning does, not when something new comes in.
@@ -43,6 +44,33 @@ pub fn to_json(report: &RunReport) -> Value {
         "phases": phases(&outcome.phases),
         "hops": report.hops.iter().enumerate().map(|(n, hop)| self::hop(n, hop)).collect::<Vec<_>>(),
     })
+}
+
+/// What a run of a target found, for all to see: as [`to_json`], without the query of the target's URL.
+pub fn to_public_json(report: &RunReport, target: &Target) -> Value {
+    let mut run = to_json(report);
+    let shown = Value::from(target.shown_url());
+    if let Some(first) = run.pointer_mut("/hops/0/url") {
+        *first = shown.clone();
+    }
+    run["url"] = shown;
+    run["target"] = target.name.as_str().into();
+    run
+}
+
+/// What a failed run of a target found, with all that is kept to explain it: the headers of each response, the first `sample` bytes of the
+/// last body, and the command that asks the same again.
+pub(crate) fn failed_run(report: &RunReport, target: &Target, sample: usize) -> Value {
+    let mut run = to_public_json(report, target);
+    for (n, hop) in report.hops.iter().enumerate() {
+        let headers = hop.headers.iter().map(|(name, value)| json!([name, value])).collect();
+        run["hops"][n]["headers"] = Value::Array(headers);
+        if let Some(text) = hop.sample.as_deref().filter(|_| sample > 0) {
+            run["hops"][n]["body_sample"] = text[..text.floor_char_boundary(sample)].into();
+        }
+    }
+    run["curl"] = crate::curl::command(report, target).into();
+    run
 }
 
 /// Unix time in RFC 3339, in UTC; `None` for years that the RFC cannot write.

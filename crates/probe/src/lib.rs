@@ -6,6 +6,7 @@
 //! - [`Config`] is a configuration file: targets and their modules.
 //! - [`run()`] asks once and returns a [`RunReport`]; it records nothing.
 //! - [`Engine`] asks each [`Target`] on a fixed grid, on a thread of its own, and journals every report.
+//! - [`History`] is what happened: every run of every target rolled up, incidents, and the last runs that failed.
 //!
 //! ```no_run
 //! # #[actix_rt::main] async fn main() -> anyhow::Result<()> {
@@ -27,9 +28,12 @@ mod client;
 pub mod command_line;
 mod config;
 mod connectivity;
+mod curl;
 mod dial;
 mod engine;
+mod evidence;
 mod failure;
+mod history;
 mod http;
 mod journal;
 mod json;
@@ -58,8 +62,10 @@ pub use dial::pem::{Source, TlsFileError};
 pub use dial::resolve::{Override, OverrideError};
 pub use dial::tls::Roots;
 pub use engine::{Applied, Engine, EngineConfig};
+pub use evidence::SAMPLE;
+pub use history::{Cell, Cells, Counts, History, HistoryConfig, HistoryError, Incident, Past, Sketch, Span};
 pub use journal::{State, Watched};
-pub use json::{rfc3339, to_json};
+pub use json::{rfc3339, to_json, to_public_json};
 pub use module::{
     Authorization, BasicAuth, Compression, HeaderMatch, IpProtocol, Module, Pem, RedirectPolicy, Secret, SecretError,
     StatusCodes, TlsConfig, TlsVersion,

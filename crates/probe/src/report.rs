@@ -60,6 +60,11 @@ pub struct Hop {
     pub last_modified: Option<i64>,
     /// The body that was read; `None` without a response, and for a redirect that was followed.
     pub body: Option<Body>,
+    /// Of the response, as far as they are for all to see; kept where the run failed.
+    pub headers: Vec<(String, String)>,
+    /// The beginning of the decoded body, at most [`SAMPLE`](crate::SAMPLE) bytes of it, without what the request has that is
+    /// secret; kept where the run failed.
+    pub sample: Option<String>,
 }
 
 /// A body that was read, as far as it came.
@@ -128,7 +133,14 @@ impl Hop {
             content_length: None,
             last_modified: None,
             body: None,
+            headers: Vec::new(),
+            sample: None,
         }
+    }
+
+    /// What is there to explain a failure.
+    pub(crate) fn forget_evidence(&mut self) {
+        (self.headers, self.sample) = (Vec::new(), None);
     }
 
     /// What was asked for, to be shown: without the query, in which sites put keys when they redirect.

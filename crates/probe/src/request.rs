@@ -13,6 +13,18 @@ use crate::module::{Compression, Module, SecretError};
 
 const USER_AGENT: &str = concat!("actix-exporter/", env!("CARGO_PKG_VERSION"));
 
+/// Headers whose values are no secrets: they come back in many an answer.
+const HARMLESS: [HeaderName; 6] = [
+    header::USER_AGENT,
+    header::ACCEPT,
+    header::ACCEPT_ENCODING,
+    header::ACCEPT_LANGUAGE,
+    header::CONTENT_TYPE,
+    header::CONNECTION,
+];
+/// What is shorter is a word that may stand anywhere.
+const SHORTEST_SECRET: usize = 4;
+
 /// The request of a run, with its secrets, so it lives no longer than the run.
 pub(crate) struct Request {
     pub(crate) method: Method,
@@ -25,6 +37,8 @@ pub(crate) struct Request {
     server_name: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cookies: CookieStore,
+    /// What must not be shown where it comes back, the longest first.
+    secrets: Vec<String>,
 }
 
 impl Request {
@@ -32,24 +46,33 @@ impl Request {
     pub(crate) fn new(module: &Module, first: Url) -> Result<Self, Failed> {
         let mut host = None;
         let mut headers = Vec::new();
+        let mut secrets: Vec<_> = first.query_pairs().map(|(_, value)| value.into_owned()).collect();
+        // As it is written, too.
+        secrets.extend(first.query().into_iter().flat_map(|query| query.split(['=', '&'])).map(str::to_owned));
         for (name, value) in &module.headers {
             let value = value.text().map_err(|error| unreadable(&format!("header {name}"), &error))?;
             if name == header::HOST {
                 host = Some(value);
             } else {
                 headers.push((name.clone(), header_value(name, &value)?));
+                if !HARMLESS.contains(name) {
+                    secrets.push(value);
+                }
             }
         }
         if let Some(basic) = &module.basic_auth {
             let read = |secret: &crate::Secret| secret.text().map_err(|error| unreadable("basic_auth", &error));
-            let pair = format!("{}:{}", read(&basic.username)?, read(&basic.password)?);
-            let value = format!("Basic {}", BASE64_STANDARD.encode(pair));
+            let (user, password) = (read(&basic.username)?, read(&basic.password)?);
+            let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
+            let value = format!("Basic {encoded}");
+            secrets.extend([user, password, encoded]);
             headers.push((header::AUTHORIZATION, header_value(&header::AUTHORIZATION, &value)?));
         }
         if let Some(authorization) = &module.authorization {
             let credentials = authorization.credentials.text();
             let credentials = credentials.map_err(|error| unreadable("authorization", &error))?;
             let value = format!("{} {credentials}", authorization.scheme);
+            secrets.push(credentials);
             headers.push((header::AUTHORIZATION, header_value(&header::AUTHORIZATION, &value)?));
         }
         let default = |name: HeaderName, value: &'static str| {
@@ -64,15 +87,25 @@ impl Request {
         ];
         headers.extend(defaults.into_iter().flatten());
         let body = module.body.as_ref().map(|body| body.bytes().map_err(|error| unreadable("body", &error)));
+        let body = body.transpose()?;
+        secrets.extend(body.as_deref().and_then(|body| Some(std::str::from_utf8(body).ok()?.to_owned())));
+        secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Ok(Self {
             method: module.method.clone(),
-            body: body.transpose()?,
+            body,
+            secrets,
             first,
             server_name: module.tls_config.server_name.clone().or_else(|| host.as_deref().map(without_port)),
             host,
             headers,
             cookies: CookieStore::default(),
         })
+    }
+
+    /// What must not be shown where it comes back, the longest first.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(String::as_str)
     }
 
     /// Host and port as in the Host header: the port only where it is not the scheme's own.
@@ -93,8 +126,8 @@ impl Request {
     /// clear text where it began in TLS; another host learns only what a browser would tell it.
     pub(crate) fn headers(&self, url: &Url) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let trusted = self.is_trusted(url);
-        let harmless = [header::USER_AGENT, header::ACCEPT, header::ACCEPT_ENCODING, header::ACCEPT_LANGUAGE];
-        let given = self.headers.iter().filter(move |(name, _)| trusted || harmless.contains(name));
+        let told = [header::USER_AGENT, header::ACCEPT, header::ACCEPT_ENCODING, header::ACCEPT_LANGUAGE];
+        let given = self.headers.iter().filter(move |(name, _)| trusted || told.contains(name));
         given.cloned().chain(self.cookie(url))
     }
 

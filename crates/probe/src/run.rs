@@ -15,6 +15,7 @@ use crate::client::Client;
 use crate::dial::connect::{Route, connect};
 use crate::dial::lookups::Lookups;
 use crate::dial::resolve::{Override, resolve};
+use crate::evidence;
 use crate::failure::Failed;
 use crate::http::{self, Answer};
 use crate::report::{Failure, Hop, Phases, RunReport, Tls};
@@ -23,7 +24,7 @@ use crate::target::Spec;
 use crate::wire::{Protocol, Seen, Stream};
 
 /// As the article's HTTP client, and as blackbox_exporter.
-const MAX_REDIRECTS: u32 = 10;
+pub(crate) const MAX_REDIRECTS: u32 = 10;
 
 /// What all runs share. Clones share it too.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +69,9 @@ pub async fn run_with(spec: &Spec, env: &Env, progress: &dyn Fn(&Url, Phase)) ->
     let phase = run.phase;
     run.end();
     let failure = failed.map(|Failed { reason, detail }| Failure { reason, phase, detail });
+    if failure.is_none() {
+        run.hops.iter_mut().for_each(Hop::forget_evidence);
+    }
     let last = run.hops.last();
     let outcome = Outcome {
         at,
@@ -132,7 +136,7 @@ impl Run<'_> {
             let answer = self.ask(stream, protocol, &url, &request).await?;
             let module = self.client.module();
             let redirect = answer.redirect(&url, &module.valid_status_codes).filter(|_| module.follow_redirects);
-            let Some(to) = redirect else { return self.judge(answer).await };
+            let Some(to) = redirect else { return self.judge(answer, &request).await };
             // Its body is nothing anyone sees, and is not waited for.
             self.end();
             if self.hops.len() > MAX_REDIRECTS as usize {
@@ -204,16 +208,19 @@ impl Run<'_> {
         hop.redirects = answer.redirects();
         hop.content_length = answer.content_length();
         hop.last_modified = answer.last_modified();
+        hop.headers = evidence::headers(answer.headers(), request);
         Ok(answer)
     }
 
     /// Reads the body, and holds the answer against what is expected of it.
-    async fn judge(&mut self, mut answer: Answer) -> Result<(), Failed> {
+    async fn judge(&mut self, mut answer: Answer, request: &Request) -> Result<(), Failed> {
         self.head = Some(self.start.elapsed());
         let module = self.client.module();
         let mut body = BodyReader::new(module, &answer, self.deadline);
         let read = answer.read_body(&mut body, self.deadline).await;
-        self.hop().body = Some(body.sizes());
+        let hop = self.hop();
+        hop.body = Some(body.sizes());
+        hop.sample = Some(body.sample()).filter(|sample| !sample.is_empty()).map(|sample| evidence::body(sample, request));
         read?;
         self.end();
         check::check(module, self.hop(), answer.headers(), body.kept())

@@ -28,7 +28,8 @@ use crate::web::keeper::Opened;
 use crate::web::paths::Paths;
 use crate::web::ready::Ready;
 use crate::web::{Door, bodies, panics, serve};
-use crate::{discovery, landing, limits, status};
+use crate::status::Status;
+use crate::{discovery, landing, limits};
 
 /// An exporter has little to do at a time; more threads would cost memory for nothing.
 const MOST_WORKERS: usize = 4;
@@ -49,6 +50,8 @@ pub(crate) async fn run(
     let env = Env::new(flags.resolve.clone());
     // Before the first probe: a program that cannot serve must not ask anybody.
     let listeners = flags.listen.listeners()?;
+
+    let history = Arc::new(flags.storage.history()?);
 
     let paths = flags.paths.paths();
     let registry = Registry::new();
@@ -77,7 +80,7 @@ pub(crate) async fn run(
     let (gate, offset) = (Arc::new(flags.gate(open_files)), flags.timeout_offset);
     let connections = limits::connections(flags.limits.max_connections, open_files);
     let threads = cores.min(MOST_PROBERS);
-    let engine = Arc::new(Engine::new(EngineConfig { threads, most_runs }, env, external));
+    let engine = Arc::new(Engine::new(EngineConfig { threads, most_runs }, env, external, history.clone()));
     let (pages, shown) = watch::channel(config.to_string());
     let (demands, demanded) = watch::channel(Arc::new(config.on_demand));
     engine.apply(config.targets)?;
@@ -97,13 +100,14 @@ pub(crate) async fn run(
     let asked = engine.clone();
     let blackbox = Blackbox { engine: engine.clone(), demands: demanded.clone(), gate, offset };
 
+    let status = Status::new(engine.clone(), &paths, flags.paths.external_url());
     let ready = Ready::default();
     let readiness = ready.clone();
     let routes = move |config: &mut ServiceConfig| {
         config
             .service(metrics.clone())
             .service(landing::route(asked.clone(), demanded.clone()))
-            .service(status_page(&asked))
+            .configure(|config| status.route(config))
             .service(blackbox.clone().route())
             .service(discovery::route(asked.clone(), demanded.clone()))
             .service(config_page(&shown))
@@ -143,6 +147,7 @@ pub(crate) async fn run(
     };
     actix_rt::spawn(signals.stop(server.handle(), logs, delay, move || ready.set(false), stopped));
     server.await?;
+    history.commit();
     log::info!("stopped");
     Ok(())
 }
@@ -189,11 +194,6 @@ fn metrics_config(flags: &Flags, paths: &Paths, is_open: bool) -> Config {
 fn reload_metrics(registry: &Registry, is_open: bool) -> Result<Vec<ReloadMetrics>, RegisterError> {
     let prefixes = [Some("actix_exporter_config"), is_open.then_some("blackbox_exporter_config")];
     prefixes.into_iter().flatten().map(|prefix| ReloadMetrics::register(registry, prefix)).collect()
-}
-
-fn status_page(engine: &Arc<Engine>) -> Resource {
-    let engine = engine.clone();
-    page("/3-shake-status", move || status::text(engine.targets().first().map(|primary| &**primary)))
 }
 
 fn config_page(shown: &watch::Receiver<String>) -> Resource {

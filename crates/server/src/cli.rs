@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::limits;
 use crate::listen::ListenFlags;
 use crate::logging::LogFlags;
+use crate::storage::StorageFlags;
 use crate::web::limits::Limits;
 use crate::web::paths::PathFlags;
 
@@ -162,6 +163,9 @@ pub(crate) struct Flags {
     )]
     #[arg(hide_env_values = true)]
     pub(crate) native_histograms: bool,
+
+    #[command(flatten)]
+    pub(crate) storage: StorageFlags,
 
     #[command(flatten)]
     pub(crate) log: LogFlags,

@@ -18,8 +18,8 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;mar
     input{font:inherit}";
 
 /// The page and nothing else: no script, and no frame around it.
-const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+pub(crate) const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 pub(crate) fn route(engine: Arc<Engine>, demands: Demands) -> Resource {
     metrics_core::get_only("/", move || {
@@ -46,7 +46,8 @@ fn page(targets: &[Arc<Watched>], demands: &Demands) -> String {
     );
     let mut links = vec![
         ("metrics", "for Prometheus"),
-        ("3-shake-status", "what the last run of the first target found"),
+        ("3-shake-status", "whether the first target is up, since when, and why not"),
+        ("status", "the same of all targets"),
         ("config", "what is asked, without secrets"),
         ("-/healthy", "whether the server lives"),
         ("-/ready", "whether to send requests here"),

@@ -17,6 +17,7 @@ mod rate;
 mod reload;
 mod signals;
 mod status;
+mod storage;
 mod web;
 mod web_config;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use actix_rt::time::sleep;
 use metrics_core::prometheus::Registry;
 use metrics_core::{ExternalMetrics, Outcome};
-use probe::{Engine, EngineConfig, Env, Watched};
+use probe::{Engine, EngineConfig, Env, History, HistoryConfig, Watched};
 
 use crate::clock::cpu_time;
 use crate::ledger::Ledger;
@@ -90,5 +90,5 @@ pub(crate) fn throughput(peer: &Peer, count: usize, time: Duration) {
 fn engine(config: EngineConfig) -> (Engine, Registry) {
     let registry = Registry::new();
     let metrics = ExternalMetrics::register(&registry).expect("a new registry has all names free");
-    (Engine::new(config, Env::default(), metrics), registry)
+    (Engine::new(config, Env::default(), metrics, History::in_memory(HistoryConfig::default()).into()), registry)
 }

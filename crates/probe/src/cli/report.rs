@@ -256,6 +256,8 @@ mod tests {
             content_length: None,
             last_modified: None,
             body: None,
+            headers: Vec::new(),
+            sample: None,
         }
     }
 

@@ -37,7 +37,7 @@ pub(super) async fn ask(watched: Arc<Watched>) {
         let start = Instant::now();
         watched.shared.metrics.start_lag(schedule.start(start));
         tokio::select! {
-            report = run(&watched.shared, &target) => watched.journal(report),
+            report = run(&watched.shared, &target) => watched.journal(&target, report),
             () = watched.given_up() => return,
         }
         // A run ends at its timeout: what was due after it is missed because we were late ourselves.

@@ -13,6 +13,7 @@ use tokio::time::{Instant, advance, sleep, timeout};
 use super::*;
 use crate::client::Client;
 use crate::dial::tls::Roots;
+use crate::history::HistoryConfig;
 use crate::journal::State;
 use crate::module::Module;
 use crate::target::{Detail, Spec, parse_url};
@@ -78,13 +79,15 @@ impl Fixture {
             .boxed_local()
         };
         let metrics = ExternalMetrics::register(&registry).unwrap();
-        Self { shared: Arc::new(Shared::new(most_runs, metrics, Box::new(run))), registry, runs }
+        let history = Arc::new(History::in_memory(HistoryConfig::default()));
+        Self { shared: Arc::new(Shared::new(most_runs, metrics, history, Box::new(run))), registry, runs }
     }
 
     fn watch(&self, target: Target, first: Duration) -> Arc<Watched> {
         let metrics = self.shared.metrics.apply(&[target.metrics_config()]).unwrap().remove(0);
         let first = BEGAN.with_borrow(|began| began.unwrap()) + first;
-        Arc::new(Watched::new(Plan { target: Arc::new(target), first }, metrics, self.shared.clone()))
+        let track = self.shared.history.watch(std::iter::once(&*target.name)).remove(0);
+        Arc::new(Watched::new(Plan { target: Arc::new(target), first }, metrics, track, self.shared.clone()))
     }
 
     fn starts(&self) -> Vec<u64> {
@@ -311,8 +314,9 @@ async fn when_no_target_can_be_reached_for_our_own_reasons_their_state_is_unknow
     // One after the other, as the runs of the test allow no two at a time.
     let firsts = [Instant::now(), Instant::now() + Duration::from_secs(10)];
     let plans = targets.into_iter().zip(firsts).map(|(target, first)| Plan { target: target.into(), first });
-    let watch = |(plan, metrics)| Arc::new(Watched::new(plan, metrics, fixture.shared.clone()));
-    let watched: Vec<_> = plans.zip(metrics).map(watch).collect();
+    let tracks = fixture.shared.history.watch(["a", "b"].into_iter());
+    let watch = |((plan, metrics), track)| Arc::new(Watched::new(plan, metrics, track, fixture.shared.clone()));
+    let watched: Vec<_> = plans.zip(metrics).zip(tracks).map(watch).collect();
     let isolated = || fixture.sum("external_access_prober_isolated", &[]);
     let states = || watched.iter().map(|watched| watched.state()).collect::<Vec<_>>();
     let seen = async {

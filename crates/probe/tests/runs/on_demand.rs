@@ -6,13 +6,13 @@ use std::time::Duration;
 use futures::FutureExt;
 use metrics_core::prometheus::Registry;
 use metrics_core::{ExternalMetrics, Reason};
-use probe::{AllowList, Client, Engine, EngineConfig, Env, Module, Roots, Spec};
+use probe::{AllowList, Client, Engine, EngineConfig, Env, History, HistoryConfig, Module, Roots, Spec};
 
 use crate::kit::{Action, Peer, ok};
 
 fn engine() -> Engine {
     let metrics = ExternalMetrics::register(&Registry::new()).unwrap();
-    Engine::new(EngineConfig::default(), Env::default(), metrics)
+    Engine::new(EngineConfig::default(), Env::default(), metrics, History::in_memory(HistoryConfig::default()).into())
 }
 
 /// With more time than a test has.

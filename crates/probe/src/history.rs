@@ -1,0 +1,345 @@
+//! What happened: the runs of every target, rolled up into minutes, hours and days, its incidents, and the last runs that
+//! failed. It is written every half minute, into a file or into memory, and read as if it were written at once.
+
+mod cell;
+mod incident;
+mod pending;
+mod sketch;
+mod store;
+mod track;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use self::cell::{Cell, Counts, Span};
+pub use self::incident::Incident;
+use self::pending::{Changes, Pending};
+pub use self::sketch::Sketch;
+pub use self::store::HistoryError;
+use self::store::{Snapshot, Store};
+use self::track::{Ended, Row};
+pub(crate) use self::track::Track;
+use crate::engine::lock;
+use crate::journal::State;
+use crate::report::RunReport;
+use crate::target::Target;
+
+/// So that what is lost when the program is killed is less than a minute.
+const COMMIT_EVERY: Duration = Duration::from_secs(30);
+
+/// How much is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryConfig {
+    /// Of so many targets, the first ones, minutes, hours, incidents and failed runs are kept; of the others days.
+    pub targets: usize,
+    /// Bytes of a failed run's body that are kept, at most [`SAMPLE`](crate::SAMPLE).
+    pub body_sample: usize,
+}
+
+impl Default for HistoryConfig {
+    fn default() -> Self {
+        Self { targets: 500, body_sample: 1024 }
+    }
+}
+
+/// What happened. It has a thread of its own that writes; when the value goes, what is left is written.
+pub struct History {
+    inner: Arc<Inner>,
+    /// Goes first, which ends the thread.
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Inner {
+    config: HistoryConfig,
+    store: Store,
+    recent: Mutex<Recent>,
+    /// One at a time.
+    committing: Mutex<()>,
+    tracks: Mutex<Tracks>,
+}
+
+/// What the store does not have yet.
+#[derive(Default)]
+struct Recent {
+    now: Pending,
+    /// What is being written: it is in the store once that has its generation.
+    writing: Option<Arc<Pending>>,
+    generation: u64,
+    /// The last attempt to write failed.
+    failing: bool,
+}
+
+#[derive(Default)]
+struct Tracks {
+    /// Of the store; by name.
+    known: HashMap<String, Row>,
+    watched: HashMap<String, Arc<Track>>,
+    next: u32,
+}
+
+/// Cells of a target, the oldest first.
+pub type Cells = Vec<(u32, Cell)>;
+
+/// What is known of one target, at one moment.
+pub struct Past {
+    /// Nothing, while the disk cannot be read: there is then what is not written yet.
+    snapshot: Option<Snapshot>,
+    changes: Changes,
+    id: u32,
+    incident: Option<(i64, Incident)>,
+    detailed: bool,
+}
+
+impl History {
+    /// One that is gone with the program.
+    pub fn in_memory(config: HistoryConfig) -> Self {
+        Self::of(Store::in_memory(), config).expect("memory can be read")
+    }
+
+    /// One that is kept in a file in `folder`, and what to tell of a file there that had to be set aside.
+    ///
+    /// # Errors
+    /// [`HistoryError`] where nothing can be kept there, or another process keeps its own there.
+    pub fn open(folder: &Path, config: HistoryConfig) -> Result<(Self, Option<String>), HistoryError> {
+        let (store, told) = Store::open(folder, SystemTime::now())?;
+        let path = store.path().to_owned();
+        let history = Self::of(store, config).map_err(|error| HistoryError::new(&path, error.to_string()))?;
+        Ok((history, told))
+    }
+
+    fn of(store: Store, config: HistoryConfig) -> Result<Self, redb::Error> {
+        let snapshot = store.snapshot()?;
+        let known: HashMap<_, _> = snapshot.rows()?.into_iter().collect();
+        let next = known.values().map(|row| row.id.saturating_add(1)).max().unwrap_or_default();
+        let recent = Recent { generation: snapshot.generation()?, ..Recent::default() };
+        drop(snapshot);
+        let tracks = Tracks { known, watched: HashMap::new(), next };
+        let inner = Arc::new(Inner {
+            config,
+            store,
+            recent: Mutex::new(recent),
+            committing: Mutex::default(),
+            tracks: Mutex::new(tracks),
+        });
+        let (stop, stopped) = mpsc::channel();
+        let writer = inner.clone();
+        let write = move || {
+            while stopped.recv_timeout(COMMIT_EVERY) == Err(RecvTimeoutError::Timeout) {
+                writer.commit();
+            }
+            writer.commit();
+        };
+        // Without it all is kept in memory, up to a bound, and written when somebody asks for it.
+        let thread = std::thread::Builder::new().name("history".to_owned()).spawn(write);
+        Ok(Self { inner, stop: Some(stop), thread: thread.ok() })
+    }
+
+    /// Writes what is not written yet. It may take as long as the disk does.
+    pub fn commit(&self) {
+        self.inner.commit();
+    }
+
+    /// The targets that are asked from now on, in their order.
+    pub(crate) fn watch<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<Arc<Track>> {
+        let mut tracks = lock(&self.inner.tracks);
+        let Tracks { known, watched, next } = &mut *tracks;
+        let mut now = HashMap::new();
+        let list: Vec<_> = names
+            .enumerate()
+            .map(|(n, name)| {
+                let track = watched.remove(name).unwrap_or_else(|| {
+                    let row = known.get(name).cloned().unwrap_or_else(|| {
+                        let id = *next;
+                        *next = next.saturating_add(1);
+                        Row::of(id)
+                    });
+                    Arc::new(Track::new(name, row))
+                });
+                track.set_detailed(n < self.inner.config.targets);
+                now.insert(name.to_owned(), track.clone());
+                track
+            })
+            .collect();
+        // They may come back.
+        for (name, track) in watched.drain() {
+            known.insert(name, track.row().1);
+        }
+        *watched = now;
+        list
+    }
+
+    /// A run of a target ended, and says this of it; the id of its report, where that is kept.
+    pub(crate) fn ended(&self, track: &Track, target: &Target, report: &RunReport, state: State) -> Option<String> {
+        let kept = report.failure.is_some() && track.is_detailed();
+        let json = kept.then(|| {
+            let sample = self.inner.config.body_sample;
+            crate::json::failed_run(report, target, sample).to_string().into_bytes()
+        });
+        let id = kept.then(|| run_id(track.id, milliseconds(report.outcome.at)));
+        let ended = Ended { report, state, interval: target.interval, json };
+        track.ended(ended, lock(&self.inner.recent).now.of(track.id));
+        id
+    }
+
+    /// Runs of a target that were due did not take place.
+    pub(crate) fn missed(&self, track: &Track, runs: u64) {
+        track.missed(runs, SystemTime::now(), lock(&self.inner.recent).now.of(track.id));
+    }
+
+    /// What is known of a target.
+    pub(crate) fn past(&self, track: &Track) -> Past {
+        let (snapshot, changes) = self.inner.read(track.id);
+        Past { snapshot, changes, id: track.id, incident: track.incident(), detailed: track.is_detailed() }
+    }
+
+    /// The report of a failed run, by the id that its incident or the log has, as JSON; with the name of its target, as long as that
+    /// is asked.
+    pub fn run(&self, id: &str) -> Option<serde_json::Value> {
+        let (target, at) = id.split_once('-')?;
+        let target = u32::from_str_radix(target, 16).ok()?;
+        let at = i64::from_str_radix(at, 16).ok()?;
+        // One way to write it, so that a run has one address.
+        if run_id(target, at) != id {
+            return None;
+        }
+        let (snapshot, mut changes) = self.inner.read(target);
+        let bytes = changes.runs.remove(&at).or_else(|| snapshot?.run(target, at).ok().flatten())?;
+        serde_json::from_slice(&bytes).ok()
+    }
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Inner {
+    fn commit(&self) {
+        let _one = lock(&self.committing);
+        let Some(pending) = self.next() else { return };
+        let written = self.store.commit(&pending, SystemTime::now());
+        let mut recent = lock(&self.recent);
+        let failed_before = std::mem::replace(&mut recent.failing, written.is_err());
+        let path = self.store.path().display();
+        match written {
+            Ok(()) => {
+                recent.writing = None;
+                if failed_before {
+                    log::info!("{path}: the history can be written again");
+                }
+            }
+            // It stays where it is: whether it is written all the same is seen when the store can be read again.
+            Err(error) if !failed_before => {
+                log::warn!("{path}: the history cannot be written ({error}); it is kept in memory until it can");
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// What is to be written next; `None` where there is nothing, or the store does not open.
+    fn next(&self) -> Option<Arc<Pending>> {
+        self.store.open_again();
+        let written = self.store.snapshot().and_then(|snapshot| snapshot.generation());
+        let mut recent = lock(&self.recent);
+        let mut pending = std::mem::take(&mut recent.now);
+        if let Some(before) = recent.writing.take() {
+            match written {
+                Ok(generation) if generation == before.generation => {}
+                Ok(_) => {
+                    let later = pending;
+                    pending = Arc::unwrap_or_clone(before);
+                    pending.then(later);
+                }
+                Err(_) => {
+                    pending.bound();
+                    (recent.now, recent.writing) = (pending, Some(before));
+                    return None;
+                }
+            }
+        }
+        if pending.targets.is_empty() {
+            return None;
+        }
+        recent.generation += 1;
+        pending.generation = recent.generation;
+        let pending = Arc::new(pending);
+        recent.writing = Some(pending.clone());
+        Some(pending)
+    }
+
+    /// What the store has of a target, and what it does not have yet.
+    fn read(&self, target: u32) -> (Option<Snapshot>, Changes) {
+        let recent = lock(&self.recent);
+        // Within the lock: what is written is in one of the two, and not in both.
+        let snapshot = self.store.snapshot().ok();
+        let written = snapshot.as_ref().and_then(|snapshot| snapshot.generation().ok());
+        let writing = recent.writing.as_ref().filter(|writing| Some(writing.generation) != written);
+        let mut changes = writing.and_then(|writing| writing.targets.get(&target)).cloned().unwrap_or_default();
+        if let Some(now) = recent.now.targets.get(&target) {
+            changes.then(now.clone());
+        }
+        (snapshot, changes)
+    }
+}
+
+impl Past {
+    /// Whether minutes, hours, incidents and runs are kept of it; else there are days alone.
+    pub fn is_detailed(&self) -> bool {
+        self.detailed
+    }
+
+    /// The last `count` cells, the one that `now` is in included; those in which nothing was due are left out. Empty where they
+    /// cannot be read.
+    pub fn cells(&self, span: Span, count: u32, now: SystemTime) -> Cells {
+        let last = span.number(now);
+        let numbers = last.saturating_sub(count.saturating_sub(1))..=last;
+        let written = self.written(|snapshot| snapshot.cells(span, numbers.clone(), self.id));
+        let mut cells: BTreeMap<_, _> = written.into_iter().collect();
+        for (number, cell) in self.changes.cells_of(span).filter(|(number, _)| numbers.contains(number)) {
+            cells.entry(number).or_default().merge(cell);
+        }
+        cells.into_iter().collect()
+    }
+
+    fn written<T>(&self, read: impl FnOnce(&Snapshot) -> Result<Vec<T>, redb::Error>) -> Vec<T> {
+        self.snapshot.as_ref().and_then(|snapshot| read(snapshot).ok()).unwrap_or_default()
+    }
+
+    /// By start, in milliseconds of Unix time, the last first.
+    pub fn incidents(&self) -> Vec<(i64, Incident)> {
+        let mut incidents: BTreeMap<_, _> = self.written(|snapshot| snapshot.incidents(self.id)).into_iter().collect();
+        incidents.extend(self.changes.incidents.clone());
+        incidents.extend(self.incident.clone());
+        incidents.into_iter().rev().collect()
+    }
+
+    /// The ids of the failed runs that are kept, by start, in milliseconds of Unix time, the last first.
+    pub fn runs(&self) -> Vec<(i64, String)> {
+        let mut starts = self.written(|snapshot| snapshot.runs(self.id));
+        starts.extend(self.changes.runs.keys());
+        starts.sort_unstable();
+        starts.dedup();
+        starts.into_iter().rev().map(|at| (at, run_id(self.id, at))).collect()
+    }
+}
+
+/// In Unix time.
+pub(crate) fn milliseconds(at: SystemTime) -> i64 {
+    at.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default()
+}
+
+fn run_id(target: u32, at: i64) -> String {
+    format!("{target:x}-{at:x}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! What has happened since the last commit, and is not written yet.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::cell::{Cell, Span};
+use super::incident::Incident;
+use super::track::Row;
+
+/// Of a target's cells, while nothing can be written.
+const MOST_CELLS: usize = 2 * 24 * 60;
+/// Of its runs, and of its incidents.
+const MOST_RUNS: usize = 100;
+
+/// By number of the target.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pending {
+    /// Written with the rest: who finds it in the store knows that all of it is there.
+    pub(super) generation: u64,
+    pub(super) targets: HashMap<u32, Changes>,
+}
+
+/// Of one target.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Changes {
+    /// To be added to those that are there.
+    pub(super) cells: BTreeMap<(Span, u32), Cell>,
+    /// In place of the one that is there, under this name; and so the others, by start.
+    pub(super) row: Option<(Arc<str>, Row)>,
+    pub(super) incidents: BTreeMap<i64, Incident>,
+    pub(super) runs: BTreeMap<i64, Vec<u8>>,
+}
+
+impl Changes {
+    pub(super) fn cell(&mut self, span: Span, at: SystemTime) -> &mut Cell {
+        self.cells.entry((span, span.number(at))).or_default()
+    }
+
+    pub(super) fn cells_of(&self, span: Span) -> impl Iterator<Item = (u32, &Cell)> {
+        self.cells.range((span, 0)..=(span, u32::MAX)).map(|((_, number), cell)| (*number, cell))
+    }
+
+    /// As if what `later` says had happened after it.
+    pub(super) fn then(&mut self, later: Self) {
+        for (key, cell) in later.cells {
+            self.cells.entry(key).or_default().merge(&cell);
+        }
+        self.row = later.row.or(self.row.take());
+        self.incidents.extend(later.incidents);
+        self.runs.extend(later.runs);
+    }
+}
+
+impl Pending {
+    pub(super) fn of(&mut self, target: u32) -> &mut Changes {
+        self.targets.entry(target).or_default()
+    }
+
+    /// As if what `later` says had happened after it.
+    pub(super) fn then(&mut self, later: Self) {
+        for (target, changes) in later.targets {
+            self.of(target).then(changes);
+        }
+        self.bound();
+    }
+
+    /// Where nothing can be written for long, the disk being full, the first minutes are given up, and the first runs and
+    /// incidents.
+    pub(super) fn bound(&mut self) {
+        for changes in self.targets.values_mut() {
+            first_go(&mut changes.cells, MOST_CELLS);
+            first_go(&mut changes.incidents, MOST_RUNS);
+            first_go(&mut changes.runs, MOST_RUNS);
+        }
+    }
+}
+
+/// Minutes come first, days last.
+fn first_go<K: Ord, V>(map: &mut BTreeMap<K, V>, most: usize) {
+    while map.len() > most {
+        map.pop_first();
+    }
+}

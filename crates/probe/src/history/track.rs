@@ -1,0 +1,179 @@
+//! What a target's runs have led to so far: whether it is up, since when, and the incident that lasts.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::cell::{Counts, Span};
+use super::incident::Incident;
+use super::pending::Changes;
+use super::{milliseconds, run_id};
+use crate::engine::lock;
+use crate::journal::State;
+use crate::report::RunReport;
+
+/// A longer time without a run is not known to be what was before and after it.
+const UNWATCHED: Duration = Duration::from_secs(60);
+/// Of an incident's detail.
+const MOST_DETAIL: usize = 300;
+
+/// What is remembered of a target when the program starts again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Row {
+    pub(super) id: u32,
+    /// Of the last run.
+    pub(super) last_day: u32,
+    standing: Option<Standing>,
+    incident: Option<(i64, Incident)>,
+}
+
+impl Row {
+    pub(super) fn of(id: u32) -> Self {
+        Self { id, ..Self::default() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Standing {
+    is: Is,
+    /// In milliseconds of Unix time, as the next.
+    since: i64,
+    last: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Is {
+    Up,
+    Down,
+    Unknown,
+}
+
+/// One target's place in the history.
+pub(crate) struct Track {
+    name: Arc<str>,
+    pub(super) id: u32,
+    /// Whether more is kept of it than days.
+    detailed: AtomicBool,
+    row: Mutex<Row>,
+}
+
+/// A run that has ended.
+pub(super) struct Ended<'a> {
+    pub(super) report: &'a RunReport,
+    pub(super) state: State,
+    pub(super) interval: Duration,
+    /// For the ring of failed runs; `None` where it is not kept.
+    pub(super) json: Option<Vec<u8>>,
+}
+
+impl Track {
+    pub(super) fn new(name: &str, row: Row) -> Self {
+        Self { name: name.into(), id: row.id, detailed: AtomicBool::new(false), row: Mutex::new(row) }
+    }
+
+    /// Its name among targets, and what to remember of it.
+    pub(super) fn row(&self) -> (Arc<str>, Row) {
+        (self.name.clone(), lock(&self.row).clone())
+    }
+
+    pub(super) fn set_detailed(&self, detailed: bool) {
+        self.detailed.store(detailed, Ordering::Relaxed);
+    }
+
+    /// Whether more is kept of it than days.
+    pub(super) fn is_detailed(&self) -> bool {
+        self.detailed.load(Ordering::Relaxed)
+    }
+
+    /// Since when it is what it is, in milliseconds of Unix time; `None` before the first run.
+    pub(crate) fn since(&self) -> Option<i64> {
+        lock(&self.row).standing.map(|standing| standing.since)
+    }
+
+    /// The incident that lasts, by its start.
+    pub(super) fn incident(&self) -> Option<(i64, Incident)> {
+        lock(&self.row).incident.clone()
+    }
+
+    pub(super) fn ended(&self, ended: Ended<'_>, changes: &mut Changes) {
+        let Ended { report, state, interval, json } = ended;
+        let outcome = &report.outcome;
+        let (at, start) = (outcome.at, milliseconds(outcome.at));
+        let mut counts = Counts::default();
+        let is = match state {
+            State::Down => Is::Down,
+            State::Unknown => Is::Unknown,
+            State::Pending | State::Up | State::Slow => Is::Up,
+        };
+        match is {
+            Is::Up => (counts.good, counts.slow) = (1, u32::from(state == State::Slow)),
+            Is::Down => counts.failed = 1,
+            Is::Unknown => counts.unknown = 1,
+        }
+        for span in self.spans() {
+            let cell = changes.cell(*span, at);
+            cell.counts.add(&counts);
+            if is == Is::Up {
+                cell.add_times(outcome.total, (*span == Span::Hour).then_some(&outcome.phases));
+            }
+        }
+        let is_kept = json.is_some();
+        changes.runs.extend(json.map(|json| (start, json)));
+
+        let mut row = lock(&self.row);
+        let unwatched = interval * 3 + UNWATCHED;
+        let same = row.standing.filter(|before| {
+            let gap = u128::try_from(start.saturating_sub(before.last)).unwrap_or_default();
+            before.is == is && (is != Is::Up || gap <= unwatched.as_millis())
+        });
+        let since = same.map_or(start, |before| before.since);
+        row.standing = Some(Standing { is, since, last: start });
+        row.last_day = Span::Day.number(at);
+        match is {
+            Is::Down => {
+                let reason = outcome.reason.map_or("internal", |reason| reason.as_str());
+                let (begun, incident) = row.incident.get_or_insert_with(|| {
+                    let detail = report.failure.as_ref().map(|failure| failure.detail.chars().take(MOST_DETAIL).collect());
+                    let run = if is_kept { run_id(self.id, start) } else { String::new() };
+                    let detail = detail.unwrap_or_default();
+                    (start, Incident { end: None, failed: 0, reasons: Vec::new(), detail, run })
+                });
+                incident.failed_for(reason);
+                let (begun, incident) = (*begun, incident.clone());
+                if let Some(standing) = &mut row.standing {
+                    // It may have begun before a time in which nobody was reached.
+                    standing.since = begun;
+                }
+                if self.is_detailed() {
+                    changes.incidents.insert(begun, incident);
+                }
+            }
+            Is::Up => {
+                if let Some((begun, mut incident)) = row.incident.take() {
+                    incident.end = Some(start);
+                    if self.is_detailed() {
+                        changes.incidents.insert(begun, incident);
+                    }
+                }
+            }
+            // Whether an incident lasts is not known.
+            Is::Unknown => {}
+        }
+        changes.row = Some((self.name.clone(), row.clone()));
+    }
+
+    /// So many runs that were due did not take place.
+    pub(super) fn missed(&self, runs: u64, now: SystemTime, changes: &mut Changes) {
+        let counts = Counts { unknown: u32::try_from(runs).unwrap_or(u32::MAX), ..Counts::default() };
+        for span in self.spans() {
+            changes.cell(*span, now).counts.add(&counts);
+        }
+    }
+
+    fn spans(&self) -> &'static [Span] {
+        if self.is_detailed() { &Span::ALL } else { &[Span::Day] }
+    }
+}
