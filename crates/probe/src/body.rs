@@ -33,7 +33,8 @@ impl BodyReader {
         let matched =
             !module.fail_if_body_matches_regexp.is_empty() || !module.fail_if_body_not_matches_regexp.is_empty();
         let limit = module.body_size_limit.or(matched.then_some(KEPT));
-        let sink = Sink { decoded: 0, limit, deadline, kept: matched.then(Vec::new), sample: Vec::new(), stopped: None };
+        let sink =
+            Sink { decoded: 0, limit, deadline, kept: matched.then(Vec::new), sample: Vec::new(), stopped: None };
         // An expression is meant for the text, also where the server compresses it unasked.
         let gzip = || answer.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| is_gzip(coding.as_bytes()));
         let compression = module.compression.or_else(|| (matched && gzip()).then_some(Compression::Gzip));

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::target::Target;
 use crate::report::{Certificate, Hop, Phases, RunReport, Tls};
+use crate::target::Target;
 
 /// Changes when a name or a meaning does, not when something new comes in.
 const VERSION: u32 = 1;

@@ -220,7 +220,8 @@ impl Run<'_> {
         let read = answer.read_body(&mut body, self.deadline).await;
         let hop = self.hop();
         hop.body = Some(body.sizes());
-        hop.sample = Some(body.sample()).filter(|sample| !sample.is_empty()).map(|sample| evidence::body(sample, request));
+        hop.sample =
+            Some(body.sample()).filter(|sample| !sample.is_empty()).map(|sample| evidence::body(sample, request));
         read?;
         self.end();
         check::check(module, self.hop(), answer.headers(), body.kept())

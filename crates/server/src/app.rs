@@ -22,13 +22,13 @@ use crate::logging::Logs;
 use crate::logging::request::logged;
 use crate::reload::{self, Reloader};
 use crate::signals::Signals;
+use crate::status::Status;
 use crate::web::access::Guard;
 use crate::web::connections::Connections;
 use crate::web::keeper::Opened;
 use crate::web::paths::Paths;
 use crate::web::ready::Ready;
 use crate::web::{Door, bodies, panics, serve};
-use crate::status::Status;
 use crate::{discovery, landing, limits};
 
 /// An exporter has little to do at a time; more threads would cost memory for nothing.

@@ -18,8 +18,7 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;mar
     input{font:inherit}";
 
 /// The page and nothing else: no script, and no frame around it.
-pub(crate) const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 pub(crate) fn route(engine: Arc<Engine>, demands: Demands) -> Resource {
     metrics_core::get_only("/", move || {

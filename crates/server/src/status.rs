@@ -11,6 +11,8 @@ mod html;
 mod json;
 mod run;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod text;
 mod view;
 mod words;
@@ -87,11 +89,8 @@ impl Status {
             Err(line) => return Page::text(line + "\n").with(StatusCode::BAD_REQUEST).answer(&request),
         };
         let frame = Frame::new(&request, &wanted, &self.prefix, now);
-        let only = web::Query::<Vec<(String, String)>>::from_query(request.query_string()).ok();
-        let only = only.and_then(|pairs| pairs.into_inner().into_iter().find(|(key, _)| key == "target"));
-        let only = only.map(|(_, name)| name);
         // The history may be on a disk.
-        let page = web::block(move || self.page(&subject, &wanted, &frame, only.as_deref(), now)).await;
+        let page = web::block(move || self.page(&subject, &wanted, &frame, now)).await;
         let failed = |what: &str| Page::text(format!("{what}\n")).with(StatusCode::INTERNAL_SERVER_ERROR);
         let page = match page {
             Ok(Ok(page)) => page,
@@ -104,7 +103,7 @@ impl Status {
         page.answer(&request)
     }
 
-    fn page(&self, subject: &Subject, wanted: &Wanted, frame: &Frame, only: Option<&str>, now: SystemTime) -> askama::Result<Page> {
+    fn page(&self, subject: &Subject, wanted: &Wanted, frame: &Frame, now: SystemTime) -> askama::Result<Page> {
         let targets = self.engine.targets();
         match subject {
             Subject::Primary => match targets.first() {
@@ -121,7 +120,7 @@ impl Status {
                 Some(watched) => badge(watched, wanted, now),
                 None => Ok(missing("no target has this name; /status lists all")),
             },
-            Subject::Feed => self.feed(&targets, only),
+            Subject::Feed => self.feed(&targets, wanted.target.as_deref()),
         }
     }
 
@@ -168,7 +167,13 @@ fn unless_down(page: Page, is_down: bool, wanted: &Wanted) -> Page {
     if is_down && wanted.fail { page.with(StatusCode::SERVICE_UNAVAILABLE) } else { page }
 }
 
-fn target(watched: &Watched, opening: &Opening, wanted: &Wanted, frame: &Frame, now: SystemTime) -> askama::Result<Page> {
+fn target(
+    watched: &Watched,
+    opening: &Opening,
+    wanted: &Wanted,
+    frame: &Frame,
+    now: SystemTime,
+) -> askama::Result<Page> {
     let view = View::of(watched, now);
     let page = match wanted.form {
         Form::Html => Page::html(html::target(&view, frame)?),
@@ -228,7 +233,8 @@ fn badge(watched: &Watched, wanted: &Wanted, now: SystemTime) -> askama::Result<
             let view = View::of(watched, now);
             let found = view.windows.iter().find(|known| known.name.replace(' ', "") == *window);
             let Some(found) = found else {
-                return Ok(Page::text("uptime: not known; write 24h, 7d, 30d or 90d\n".to_owned()).with(StatusCode::BAD_REQUEST));
+                return Ok(Page::text("uptime: not known; write 24h, 7d, 30d or 90d\n".to_owned())
+                    .with(StatusCode::BAD_REQUEST));
             };
             found.counts.uptime().map_or_else(|| "no data".to_owned(), words::percent)
         }

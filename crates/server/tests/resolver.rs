@@ -54,7 +54,9 @@ fn when_no_target_can_be_reached_the_prober_says_so(_: &Dns) {
     let file = kit::file("cut-off.yml", cut_off);
     let exporter = Exporter::start(&["--config.file", file.to_str().unwrap()]);
     exporter.wait_until("it says so", || exporter.metric("external_access_prober_isolated") == Some(1.0));
-    exporter.page_that("/3-shake-status", |page| page.contains("name is unknown: dns_failure"));
+    exporter.page_that("/3-shake-status", |page| {
+        page.contains("name is unknown: ") && page.contains("\nwhy: dns_failure: ")
+    });
     // Verdicts and counts are what the runs found.
     assert_eq!(exporter.metric(r#"external_access_up{target="route"}"#), Some(0.0));
     let failures = r#"external_access_failures_total{target="route",reason="connect_unreachable"}"#;
@@ -63,7 +65,9 @@ fn when_no_target_can_be_reached_the_prober_says_so(_: &Dns) {
     let reached = format!("{cut_off}- {{name: here, url: '{}', interval: 200ms}}\n", peer.url("/"));
     std::fs::write(&file, reached).unwrap();
     exporter.signal(Signal::HUP);
-    exporter.page_that("/3-shake-status", |page| page.contains("name is down: dns_failure"));
+    exporter.page_that("/3-shake-status", |page| {
+        page.contains("name is down since ") && page.contains("\nwhy: dns_failure: ")
+    });
     exporter.wait_until("it says so no more", || exporter.metric("external_access_prober_isolated") == Some(0.0));
 }
 

@@ -22,7 +22,8 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    pub(super) fn add(&mut self, time: Duration) {
+    /// Counts one more.
+    pub fn add(&mut self, time: Duration) {
         self.count(bucket(time), 1);
         self.max = self.max.max(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }

@@ -8,7 +8,9 @@ use std::sync::{PoisonError, RwLock};
 use std::time::SystemTime;
 
 use redb::backends::InMemoryBackend;
-use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
+use redb::{
+    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -103,13 +105,19 @@ impl Store {
     /// it is then said where.
     pub(super) fn open(folder: &Path, now: SystemTime) -> std::result::Result<(Self, Option<String>), HistoryError> {
         fs::create_dir_all(folder).map_err(|error| {
-            HistoryError::new(folder, format!("cannot be made a folder ({error}); give one that this user can write to"))
+            HistoryError::new(
+                folder,
+                format!("cannot be made a folder ({error}); give one that this user can write to"),
+            )
         })?;
         let path = folder.join(FILE);
         let unreadable = match Self::read(&path) {
             Ok(store) => return Ok((store, None)),
             Err(Unreadable::Busy) => {
-                return Err(HistoryError::new(&path, "is in use by another process; give each its own folder".to_owned()));
+                return Err(HistoryError::new(
+                    &path,
+                    "is in use by another process; give each its own folder".to_owned(),
+                ));
             }
             Err(Unreadable::Io(error)) => {
                 return Err(HistoryError::new(&path, format!("{error}; give a folder that this user can write to")));
@@ -120,7 +128,10 @@ impl Store {
         fs::rename(&path, &aside)
             .map_err(|error| HistoryError::new(&path, format!("{unreadable}, and cannot be set aside: {error}")))?;
         let store = Self::read(&path).map_err(|_| HistoryError::new(&path, "cannot be made anew".to_owned()))?;
-        Ok((store, Some(format!("{}: {unreadable}; it is now {}, and a new one is begun", path.display(), aside.display()))))
+        Ok((
+            store,
+            Some(format!("{}: {unreadable}; it is now {}, and a new one is begun", path.display(), aside.display())),
+        ))
     }
 
     fn read(path: &Path) -> std::result::Result<Self, Unreadable> {
@@ -297,7 +308,12 @@ impl Snapshot {
     }
 
     /// Those of a target, by number.
-    pub(super) fn cells(&self, span: Span, numbers: std::ops::RangeInclusive<u32>, target: u32) -> Result<Vec<(u32, Cell)>> {
+    pub(super) fn cells(
+        &self,
+        span: Span,
+        numbers: std::ops::RangeInclusive<u32>,
+        target: u32,
+    ) -> Result<Vec<(u32, Cell)>> {
         let table = self.0.open_table(CELLS[span as usize])?;
         let mut cells = Vec::new();
         for number in numbers {

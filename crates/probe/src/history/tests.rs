@@ -77,7 +77,8 @@ fn report(at: SystemTime, reason: Option<Reason>) -> RunReport {
     };
     let mut hop = Hop::new(parse_url("https://a.test/x?key=canary").unwrap(), Duration::ZERO);
     hop.sample = Some("äöü".repeat(1000));
-    let failure = reason.map(|reason| Failure { reason, phase: Some(Phase::Connect), detail: format!("because of {reason}") });
+    let failure =
+        reason.map(|reason| Failure { reason, phase: Some(Phase::Connect), detail: format!("because of {reason}") });
     RunReport { outcome, hops: vec![hop], failure }
 }
 
@@ -122,7 +123,11 @@ fn what_is_not_written_yet_is_read_all_the_same_and_once_when_it_is() {
     for n in 0..5 {
         told.run(nine + Duration::from_secs(n * MINUTE), (n == 3).then_some(Reason::Status));
         told.history.missed(&told.track, 0);
-        let expected = Counts { good: u32::try_from(n + u64::from(n < 3)).unwrap(), failed: u32::from(n >= 3), ..Counts::default() };
+        let expected = Counts {
+            good: u32::try_from(n + u64::from(n < 3)).unwrap(),
+            failed: u32::from(n >= 3),
+            ..Counts::default()
+        };
         for _ in 0..2 {
             for span in Span::ALL {
                 assert_eq!(told.sum(span, nine + Duration::from_secs(HOUR)), expected, "{n}: {span:?}");
@@ -191,7 +196,19 @@ fn a_failed_run_can_be_read_by_its_id_without_what_is_secret() {
         assert!(!run.to_string().contains("canary"));
         told.history.commit();
     }
-    for unknown in ["", "-", "0", "0-", "0-0", "00-0", "x-y", "+0-1", &id.to_uppercase(), &format!("0{id}"), "ffffffff-7fffffffffffffff"] {
+    for unknown in [
+        "",
+        "-",
+        "0",
+        "0-",
+        "0-0",
+        "00-0",
+        "x-y",
+        "+0-1",
+        &id.to_uppercase(),
+        &format!("0{id}"),
+        "ffffffff-7fffffffffffffff",
+    ] {
         assert_eq!(told.history.run(unknown), None, "{unknown}");
     }
 }

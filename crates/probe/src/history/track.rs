@@ -136,7 +136,8 @@ impl Track {
             Is::Down => {
                 let reason = outcome.reason.map_or("internal", |reason| reason.as_str());
                 let (begun, incident) = row.incident.get_or_insert_with(|| {
-                    let detail = report.failure.as_ref().map(|failure| failure.detail.chars().take(MOST_DETAIL).collect());
+                    let detail =
+                        report.failure.as_ref().map(|failure| failure.detail.chars().take(MOST_DETAIL).collect());
                     let run = if is_kept { run_id(self.id, start) } else { String::new() };
                     let detail = detail.unwrap_or_default();
                     (start, Incident { end: None, failed: 0, reasons: Vec::new(), detail, run })

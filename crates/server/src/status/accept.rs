@@ -27,8 +27,10 @@ pub(super) struct Wanted {
     pub(super) search: String,
     /// Of the list: from 1 on.
     pub(super) page: usize,
-    /// Of the badge.
+    /// Of the badge: a window.
     pub(super) uptime: Option<String>,
+    /// Of the feed: the one target it is of.
+    pub(super) target: Option<String>,
 }
 
 /// What a browser does where nothing else is said.
@@ -67,7 +69,8 @@ impl Wanted {
         let page = number("page", 1_000_000)?.unwrap_or(1).max(1) as usize;
         let search = given("search").unwrap_or_default().trim();
         let search = search.chars().take(MOST_SEARCH).collect();
-        Ok(Self { form, fail, refresh, search, page, uptime: given("uptime").map(str::to_owned) })
+        let [uptime, target] = ["uptime", "target"].map(|name| given(name).map(str::to_owned));
+        Ok(Self { form, fail, refresh, search, page, uptime, target })
     }
 }
 
@@ -129,7 +132,7 @@ mod tests {
         assert_eq!(wanted("", "refresh=0").unwrap().refresh, None);
         let list = wanted("", "search=%20a%26b%20&page=0").unwrap();
         assert_eq!((list.search.as_str(), list.page), ("a&b", 1));
-        assert_eq!(wanted("", &format!("search={}", "ä".repeat(999))).unwrap().search.chars().count(), 200);
+        assert_eq!(wanted("", &format!("search={}", "%C3%A4".repeat(999))).unwrap().search.chars().count(), 200);
         for (query, part) in [
             ("format=xml", "html, text or json"),
             ("fail=maybe", "1 or 0"),

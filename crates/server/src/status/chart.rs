@@ -25,7 +25,8 @@ pub(super) const BAR_STEP: usize = 8;
 
 /// The bars of days, and what they show in words.
 pub(super) fn bars(days: &[(i64, Option<Counts>)]) -> (Vec<Bar>, String) {
-    let bars: Vec<_> = days.iter().enumerate().map(|(n, (start, counts))| bar(n * BAR_STEP, *start, counts.as_ref())).collect();
+    let bars: Vec<_> =
+        days.iter().enumerate().map(|(n, (start, counts))| bar(n * BAR_STEP, *start, counts.as_ref())).collect();
     let of = |class: &str| bars.iter().filter(|bar| bar.class == class).count();
     let (up, partly, down, none) = (of("up"), of("partly"), of("down"), of("none"));
     let summary = format!("{} days: {up} up, {partly} partly up, {down} down, {none} without data", bars.len());
@@ -192,7 +193,12 @@ mod tests {
             (Some(day(9_999, 1, 0)), "partly", 4.0),
         ] {
             let bar = bar(0, 0, counts.as_ref());
-            assert!(bar.class == class && (bar.failed - height).abs() < 1e-9, "{counts:?}: {} {}", bar.class, bar.failed);
+            assert!(
+                bar.class == class && (bar.failed - height).abs() < 1e-9,
+                "{counts:?}: {} {}",
+                bar.class,
+                bar.failed
+            );
         }
         let title = bar(0, 86_400, Some(&Counts { good: 3, slow: 1, failed: 1, unknown: 1 })).title;
         assert_eq!(title, "1970-01-02: 60.00 % up, 3 of 5 runs good, 1 failed, 1 slow, 1 unknown");
@@ -202,7 +208,8 @@ mod tests {
 
     #[test]
     fn an_axis_ends_at_a_round_number() {
-        for (ms, top) in [(1.0, 1.0), (1.1, 2.0), (143.0, 200.0), (201.0, 500.0), (600.0, 1000.0), (9_500.0, 10_000.0)] {
+        for (ms, top) in [(1.0, 1.0), (1.1, 2.0), (143.0, 200.0), (201.0, 500.0), (600.0, 1000.0), (9_500.0, 10_000.0)]
+        {
             let rounded = round_up(Duration::from_secs_f64(ms / 1e3)).as_secs_f64() * 1e3;
             assert!((rounded / top - 1.0).abs() < 1e-9, "{ms}: {rounded}");
         }

@@ -54,7 +54,6 @@ impl Frame {
             asked: format!("Made at {at} by actix-exporter {}", cli::VERSION),
         }
     }
-
 }
 
 /// A shape for each state.
@@ -169,7 +168,8 @@ pub(super) fn target(view: &View, frame: &Frame) -> askama::Result<String> {
     let summary = &view.summary;
     let run = view.last_run.as_ref().and_then(Run::of);
     let (bars, bars_words) = chart::bars(&view.days);
-    let times = [(0.5, "p50"), (0.95, "p95")].map(|(q, name)| Some(format!("{name} {}", words::latency(view.times.quantile(q)?))));
+    let times = [(0.5, "p50"), (0.95, "p95")]
+        .map(|(q, name)| Some(format!("{name} {}", words::latency(view.times.quantile(q)?))));
     let max = view.times.max().map(|max| format!("max {}", words::latency(max)));
     let times = times.into_iter().chain([max]).flatten().collect::<Vec<_>>().join(", ");
     let leaf = Leaf::of(view);
@@ -207,7 +207,12 @@ pub(super) fn target(view: &View, frame: &Frame) -> askama::Result<String> {
         leaf_mark,
         leaf_class,
         detailed: view.detailed,
-        incidents: view.incidents.iter().take(INCIDENTS).map(|(start, incident)| Row::of(*start, incident, summary.now)).collect(),
+        incidents: view
+            .incidents
+            .iter()
+            .take(INCIDENTS)
+            .map(|(start, incident)| Row::of(*start, incident, summary.now))
+            .collect(),
         hidden: view.incidents.len().saturating_sub(INCIDENTS),
     };
     page.render()

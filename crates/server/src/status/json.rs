@@ -40,8 +40,7 @@ pub(super) fn target(view: &View) -> Value {
         })
         .collect();
     value["incidents"] = view.incidents.iter().map(|(start, incident)| self::incident(*start, incident)).collect();
-    value["failed_runs"] =
-        view.failed.iter().map(|(at, id)| json!({ "id": id, "at": words::rfc3339(*at) })).collect();
+    value["failed_runs"] = view.failed.iter().map(|(at, id)| json!({ "id": id, "at": words::rfc3339(*at) })).collect();
     value["last_run"] = view.last_run.clone().unwrap_or_default();
     value
 }

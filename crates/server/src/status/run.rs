@@ -128,7 +128,9 @@ impl Hop {
             }
             facts.extend(tls.rejected.as_ref().map(|why| format!("not trusted: {why}")));
             for certificate in &tls.chain {
-                let day = |time: &Option<String>| time.as_deref().unwrap_or("?").split('T').next().unwrap_or_default().to_owned();
+                let day = |time: &Option<String>| {
+                    time.as_deref().unwrap_or("?").split('T').next().unwrap_or_default().to_owned()
+                };
                 let (from, until) = (day(&certificate.not_before), day(&certificate.not_after));
                 facts.push(format!(
                     "certificate {} by {}, from {from} until {until}, sha-256 {}",

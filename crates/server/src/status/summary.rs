@@ -45,11 +45,11 @@ impl Summary {
         let outcome = &report.outcome;
         let reason = || self.reason().unwrap_or_default();
         match self.state {
-            State::Pending | State::Up => format!("is up: {}", self.answer(report)),
+            State::Pending | State::Up => format!("is up: {}", self.answer(report, "")),
             State::Slow => {
                 let limit = self.target.as_ref().and_then(|target| target.slow_after);
-                let limit = limit.map(|limit| format!(", more than {}", words::latency(limit))).unwrap_or_default();
-                format!("is slow: {}{limit}", self.answer(report))
+                let limit = limit.map(|limit| format!(" (slow after {})", humantime::format_duration(limit)));
+                format!("is slow: {}", self.answer(report, &limit.unwrap_or_default()))
             }
             State::Down => {
                 let since = self.since.unwrap_or_else(|| words::unix_ms(outcome.at));
@@ -61,10 +61,10 @@ impl Summary {
     }
 
     /// `200 in 143 ms, 12 s ago, HTTP/1.1, TLS 1.3`.
-    fn answer(&self, report: &RunReport) -> String {
+    fn answer(&self, report: &RunReport, limit: &str) -> String {
         let outcome = &report.outcome;
         let status = outcome.status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
-        let mut said = vec![format!("{status} in {}", words::latency(outcome.total)), self.age(report)];
+        let mut said = vec![format!("{status} in {}{limit}", words::latency(outcome.total)), self.age(report)];
         let version = report.hops.iter().rev().find_map(|hop| hop.version);
         said.extend(version.map(|version| format!("{version:?}")));
         said.extend(outcome.tls.and_then(|tls| tls.version).map(str::to_owned));

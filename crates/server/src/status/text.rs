@@ -44,7 +44,8 @@ pub(super) fn text(view: &View, opening: &Opening) -> String {
     if let Some(standing) = summary.standing() {
         let _ = writeln!(text, "{standing}");
     }
-    let _ = writeln!(text, "uptime: {}", view.windows.iter().map(window).collect::<Vec<_>>().join(", "));
+    let windows = view.windows.iter().map(window).collect::<Vec<_>>().join(", ");
+    let _ = writeln!(text, "uptime, of the runs that were due: {windows}");
     if view.detailed {
         let _ = writeln!(text, "last hour: {}", sparkline(&view.hour));
     }
@@ -56,7 +57,8 @@ pub(super) fn text(view: &View, opening: &Opening) -> String {
         let phases = Phase::ALL.iter().zip(last.outcome.phases);
         let phases = phases.filter_map(|(phase, time)| Some(format!("{phase} {}", words::latency(time?))));
         let phases = phases.collect::<Vec<_>>().join(", ");
-        let _ = writeln!(text, "last run: {}", if phases.is_empty() { "it ended before it began" } else { &phases });
+        let phases = if phases.is_empty() { "it ended before it began" } else { &phases };
+        let _ = writeln!(text, "last run: {phases}{}", redirects(last));
     }
     if let Some(leaf) = Leaf::of(view) {
         let _ = writeln!(text, "certificate: {}", leaf.sentence());
@@ -71,6 +73,14 @@ pub(super) fn text(view: &View, opening: &Opening) -> String {
     text
 }
 
+/// Where it was led, if it was.
+fn redirects(report: &RunReport) -> String {
+    let [first, others @ ..] = &report.hops[..] else { return String::new() };
+    let status = first.status.map(|status| status.to_string()).unwrap_or_default();
+    let led = others.iter().map(|hop| format!(" to {}", words::short(hop.shown(), 100))).collect::<String>();
+    if led.is_empty() { led } else { format!("; {status} {}{led}", words::short(first.shown(), 100)) }
+}
+
 fn status(report: Option<&RunReport>) -> String {
     let Some(report) = report else { return "none yet".to_owned() };
     match (report.outcome.status, report.outcome.reason) {
@@ -80,11 +90,11 @@ fn status(report: Option<&RunReport>) -> String {
     }
 }
 
-/// `24 h 99.93 % (1439 of 1440)`.
-pub(super) fn window(window: &Window) -> String {
+/// `24 h 99.93 % of 1440`.
+fn window(window: &Window) -> String {
     let counts = &window.counts;
     match counts.uptime() {
-        Some(share) => format!("{} {} ({} of {})", window.name, words::percent(share), counts.good, counts.scheduled()),
+        Some(share) => format!("{} {} of {}", window.name, words::percent(share), counts.scheduled()),
         None => format!("{} no data", window.name),
     }
 }

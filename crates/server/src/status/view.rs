@@ -102,7 +102,9 @@ impl Window {
         let mut counts = Counts::default();
         within(cells, first, last).for_each(|cell| counts.add(&cell.counts));
         let begin = cells.iter().map(|(number, _)| *number).find(|number| *number >= first);
-        let watched = begin.filter(|begin| *begin > first).map(|begin| Duration::from_secs(u64::from(last - begin + 1) * span.seconds()));
+        let watched = begin
+            .filter(|begin| *begin > first)
+            .map(|begin| Duration::from_secs(u64::from(last - begin + 1) * span.seconds()));
         Self { name, counts, watched }
     }
 }

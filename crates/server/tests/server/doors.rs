@@ -127,7 +127,7 @@ fn the_landing_page_leads_everywhere_and_trusts_no_name() {
     assert!(head.contains("\r\ncontent-security-policy: default-src 'none';"), "{head}");
     let links = page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
     let links: Vec<_> = links.collect();
-    assert_eq!(links, ["metrics", "3-shake-status", "config", "-/healthy", "-/ready", "sd"]);
+    assert_eq!(links, ["metrics", "3-shake-status", "status", "config", "-/healthy", "-/ready", "sd"]);
     for link in links {
         assert!(exporter.ask("GET", &format!("/{link}")).0.starts_with("http/1.1 200"), "{link}");
     }

@@ -20,6 +20,8 @@ mod reasons;
 mod reload;
 mod routes;
 mod signals;
+mod status;
+mod storage;
 
 /// The table itself is looked at beside the program `probe`: each reason is in it.
 #[test]

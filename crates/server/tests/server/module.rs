@@ -28,7 +28,7 @@ fn a_module_says_what_is_asked_and_expected() {
     let request = peer.requests().remove(0).to_ascii_lowercase();
     assert!(request.starts_with("post / ") && request.contains("\r\nx-pot: tea\r\n"), "{request}");
     peer.answers(|_| response("418 Teapot", "", "thin"));
-    exporter.page_that("/3-shake-status", |page| page.contains(" is down: body"));
+    exporter.page_that("/3-shake-status", |page| page.contains("\nwhy: body: "));
 }
 
 #[test]

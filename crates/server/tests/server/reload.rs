@@ -185,7 +185,9 @@ fn another_primary_starts_the_two_metrics_without_a_label_anew() {
     assert!(answered() < 1.5, "only what came after the reload");
     assert!(runs() >= kept);
     assert_eq!(exporter.metrics_of("external_access_primary").into_keys().collect::<Vec<_>>(), ["{target=\"teapot\"}"]);
-    let page = exporter.page_that("/3-shake-status", |page| page.contains("teapot is down: status"));
+    let page = exporter.page_that("/3-shake-status", |page| {
+        page.contains("\nteapot is down since ") && page.contains("\nwhy: status: ")
+    });
     assert!(page.starts_with("Last 3-shake.com access status: 418\n"), "{page}");
 }
 

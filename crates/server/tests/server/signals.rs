@@ -78,7 +78,7 @@ fn sighup_reads_the_files_of_flags_again_too() {
     kit::file("sighup.yml", module("4xx"));
     exporter.signal(Signal::HUP);
     exporter.logged("SIGHUP: 1 target: 0 new, 1 kept, 0 gone");
-    exporter.page_that("/3-shake-status", |page| page.contains(" is down: status"));
+    exporter.page_that("/3-shake-status", |page| page.contains("\nwhy: status: "));
     kit::file("sighup.yml", "modules: {}");
     exporter.signal(Signal::HUP);
     exporter.logged("sighup.yml: no module m; ");
