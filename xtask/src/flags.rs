@@ -64,14 +64,14 @@ xflags::xflags! {
                 optional --check
             }
         }
-        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, doors, prometheus, parsers, stack.
+        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, prometheus, parsers, stack.
         /// As root on Debian it installs what the suites need and is missing.
         cmd test {
             /// Install nothing: a suite whose needs are missing is skipped.
             optional --no-setup
             /// A skipped test is a failure.
             optional --no-skips
-            /// cargo, clocks, resolver, blackbox, doors, prometheus, parsers or stack
+            /// cargo, clocks, resolver, blackbox, browser, doors, prometheus, parsers or stack
             repeated suite: Suite
         }
     }

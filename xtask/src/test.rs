@@ -1,6 +1,7 @@
 //! `test`: every suite in its order, one tally, one last line that says how it went.
 
 mod blackbox;
+mod browser;
 mod cargo;
 mod clocks;
 mod doors;
@@ -9,6 +10,7 @@ mod formats;
 mod forwarder;
 mod jumps;
 mod loopback;
+mod network;
 mod parsers;
 mod prometheus;
 mod resolver;
@@ -40,6 +42,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
             Suite::Clocks => clocks::run(sh, &setup, &mut tally),
             Suite::Resolver => resolver::run(sh, &setup, &mut tally),
             Suite::Blackbox => blackbox::run(sh, &setup, &mut tally),
+            Suite::Browser => browser::run(sh, &setup, &mut tally),
             Suite::Doors => doors::run(sh, &setup, &mut tally),
             Suite::Prometheus => prometheus::run(sh, &setup, &mut tally),
             Suite::Parsers => parsers::run(sh, &setup, &mut tally),

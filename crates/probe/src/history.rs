@@ -21,7 +21,7 @@ use self::pending::{Changes, Pending};
 pub use self::sketch::Sketch;
 pub use self::store::HistoryError;
 use self::store::{Snapshot, Store};
-pub(crate) use self::track::Track;
+pub use self::track::Track;
 use self::track::{Ended, Row};
 use crate::engine::lock;
 use crate::journal::State;
@@ -144,8 +144,9 @@ impl History {
         self.inner.commit();
     }
 
-    /// The targets that are asked from now on, in their order.
-    pub(crate) fn watch<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<Arc<Track>> {
+    /// The targets that are asked from now on, in their order, which is that of what is returned. What is known of them from before goes on.
+    /// An [`Engine`](crate::Engine) calls this and the two below; so does who asks by himself.
+    pub fn watch<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<Arc<Track>> {
         let mut tracks = lock(&self.inner.tracks);
         let Tracks { known, watched, next } = &mut *tracks;
         let mut now = HashMap::new();
@@ -174,7 +175,7 @@ impl History {
     }
 
     /// A run of a target ended, and says this of it; the id of its report, where that is kept.
-    pub(crate) fn ended(&self, track: &Track, target: &Target, report: &RunReport, state: State) -> Option<String> {
+    pub fn ended(&self, track: &Track, target: &Target, report: &RunReport, state: State) -> Option<String> {
         let kept = report.failure.is_some() && track.is_detailed();
         let json = kept.then(|| {
             let sample = self.inner.config.body_sample;
@@ -187,7 +188,7 @@ impl History {
     }
 
     /// Runs of a target that were due did not take place.
-    pub(crate) fn missed(&self, track: &Track, runs: u64) {
+    pub fn missed(&self, track: &Track, runs: u64) {
         track.missed(runs, SystemTime::now(), lock(&self.inner.recent).now.of(track.id));
     }
 

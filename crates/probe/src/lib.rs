@@ -63,7 +63,7 @@ pub use dial::resolve::{Override, OverrideError};
 pub use dial::tls::Roots;
 pub use engine::{Applied, Engine, EngineConfig};
 pub use evidence::SAMPLE;
-pub use history::{Cell, Cells, Counts, History, HistoryConfig, HistoryError, Incident, Past, Sketch, Span};
+pub use history::{Cell, Cells, Counts, History, HistoryConfig, HistoryError, Incident, Past, Sketch, Span, Track};
 pub use journal::{State, Watched};
 pub use json::{rfc3339, to_json, to_public_json};
 pub use module::{

@@ -1,62 +1,23 @@
-//! Suite `resolver`: what takes a network of its own. Names that do not exist, resolvers that fail, addresses without a route:
-//! in a namespace that has nothing but loopback, so that nothing can leave the machine, with a resolver out of the test kit.
+//! Suite `resolver`: what takes a network of its own. Names that do not exist, resolvers that fail, addresses without a route.
 
-use std::path::Path;
-use std::process::Command;
+use anyhow::Result;
+use xshell::Shell;
 
-use anyhow::{Context, Result, ensure};
-use xshell::{Shell, cmd};
-
+use super::network::Network;
 use super::setup::Setup;
 use super::{Tally, cargo};
 
-/// Run by root of the new namespace, with the folder of the files below and the test as arguments.
-const ENTER: &str = r#"set -eu
-dir=$1; shift
-ip link set lo up
-ip route add unreachable 127.1.2.3/32 table local
-for file in resolv.conf nsswitch.conf hosts; do mount --bind "$dir/$file" "/etc/$file"; done
-exec "$@""#;
-
-/// What the system's resolver goes by. It gives up later than a run of the tests, and before their patience ends.
-const FILES: [(&str, &str); 3] = [
-    ("resolv.conf", "nameserver 127.0.0.1\noptions timeout:8 attempts:1\n"),
-    ("nsswitch.conf", "hosts: files dns\n"),
-    ("hosts", "127.0.0.1 localhost in-hosts.test\n::1 localhost\n"),
-];
-
 pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()> {
     let tests = crate::build::tests(sh, "resolver")?;
-    let dir = sh.create_temp_dir()?;
-    for (name, content) in FILES {
-        sh.write_file(dir.path().join(name), content)?;
-    }
-    let enter = match setup.namespaces().and_then(|()| entrance(sh, dir.path())) {
-        Ok(enter) => enter,
+    let network = match Network::new(sh, setup) {
+        Ok(network) => network,
         Err(reason) => {
             tally.skip("resolver", &reason);
             return Ok(());
         }
     };
     for test in tests {
-        let mut command = Command::new(enter[0]);
-        command.args(&enter[1..]).args(["sh", "-c", ENTER, "sh"]).arg(dir.path()).arg(&test);
-        cargo::run_binary(command.env("ACTIX_EXPORTER_TEST_NETWORK", "here"), tally)?;
+        cargo::run_binary(&mut network.command(&test), tally)?;
     }
     Ok(())
-}
-
-/// The command that enters a namespace of that kind: as root, or as one who is root within it.
-fn entrance(sh: &Shell, dir: &Path) -> Result<&'static [&'static str]> {
-    const ROOT: &[&str] = &["unshare", "--net", "--mount"];
-    const USER: &[&str] = &["unshare", "--net", "--mount", "--user", "--map-root-user"];
-    let enter = if cmd!(sh, "id -u").quiet().read()? == "0" { ROOT } else { USER };
-    let output = Command::new(enter[0]).args(&enter[1..]).args(["sh", "-c", ENTER, "sh"]).arg(dir).arg("true").output();
-    let output = output.context("cannot run unshare")?;
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    ensure!(
-        output.status.success(),
-        "no namespace with a network of its own ({said}): run this as root, outside a container"
-    );
-    Ok(enter)
 }

@@ -141,6 +141,15 @@ impl Setup<'_> {
         find().context("still no `python3` that has prometheus_client after its installation")
     }
 
+    /// What drives a Chromium, which is there too.
+    pub(crate) fn chromedriver(&self) -> Result<PathBuf> {
+        if which("chromedriver").is_none() || which("chromium").is_none() {
+            // With letters and signs: what is in no font is a box on every picture.
+            self.apt(&["chromium", "chromium-driver", "fonts-dejavu-core"], Daemons::MayStart)?;
+        }
+        which("chromedriver").context("still no `chromedriver` in PATH after its installation")
+    }
+
     /// What the transcripts of the docs run.
     pub(crate) fn commands_of_the_docs(&self) -> Result<()> {
         ensure!(cmd!(self.sh, "id -u").quiet().read()? == "0", "to be nobody takes root: run this as root");

@@ -13,6 +13,8 @@ pub(crate) enum Suite {
     Resolver,
     /// blackbox_exporter says the same of the same peers, and its rules fire.
     Blackbox,
+    /// The pages in a real browser.
+    Browser,
     /// The transcripts of the docs are what happens.
     Doors,
     /// A real Prometheus scrapes the running server.
@@ -24,11 +26,12 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    pub(crate) const ALL: [Suite; 8] = [
+    pub(crate) const ALL: [Suite; 9] = [
         Suite::Cargo,
         Suite::Clocks,
         Suite::Resolver,
         Suite::Blackbox,
+        Suite::Browser,
         Suite::Doors,
         Suite::Prometheus,
         Suite::Parsers,
@@ -40,7 +43,7 @@ impl Suite {
         match self {
             Suite::Cargo | Suite::Stack => 300,
             Suite::Blackbox | Suite::Prometheus => 120,
-            Suite::Resolver => 90,
+            Suite::Browser | Suite::Resolver => 90,
             Suite::Clocks | Suite::Doors | Suite::Parsers => 60,
         }
     }
@@ -53,6 +56,7 @@ impl fmt::Display for Suite {
             Suite::Clocks => "clocks",
             Suite::Resolver => "resolver",
             Suite::Blackbox => "blackbox",
+            Suite::Browser => "browser",
             Suite::Doors => "doors",
             Suite::Prometheus => "prometheus",
             Suite::Parsers => "parsers",
@@ -67,7 +71,7 @@ impl FromStr for Suite {
     fn from_str(name: &str) -> Result<Suite, String> {
         let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
         known.ok_or(format!(
-            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, doors, prometheus, parsers or stack"
+            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, browser, doors, prometheus, parsers or stack"
         ))
     }
 }

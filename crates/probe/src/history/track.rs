@@ -52,7 +52,7 @@ enum Is {
 }
 
 /// One target's place in the history.
-pub(crate) struct Track {
+pub struct Track {
     name: Arc<str>,
     pub(super) id: u32,
     /// Whether more is kept of it than days.

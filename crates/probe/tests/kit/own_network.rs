@@ -1,5 +1,5 @@
 //! Tests in a network of their own: nothing but loopback, one route that leads nowhere, and a resolver that answers from the
-//! table below. `cargo xtask test resolver` starts them there; in plain `cargo test` they have nothing to do.
+//! table below. `cargo xtask test resolver browser` starts them there; in plain `cargo test` they have nothing to do.
 #![allow(dead_code, unreachable_pub)] // each test binary uses a part of it
 
 use std::net::{IpAddr, SocketAddr};
@@ -24,7 +24,7 @@ pub type Test = (&'static str, fn(&Dns));
 /// Runs them one after the other, and says how it went as other tests do.
 pub fn run(tests: &[Test]) -> ExitCode {
     if std::env::var_os(HERE).is_none() {
-        println!("these tests need a network of their own: cargo xtask test resolver");
+        println!("these tests need a network of their own: cargo xtask test resolver browser");
         return ExitCode::SUCCESS;
     }
     let dns = Dns::start(SocketAddr::from(([127, 0, 0, 1], 53)), &table()).unwrap();
