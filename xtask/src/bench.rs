@@ -6,6 +6,7 @@ mod measured;
 mod middleware;
 mod probe;
 mod scrape;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ pub(crate) fn run(sh: &Shell, flags: &Bench) -> Result<ExitCode> {
         BenchCmd::Engine(flags) => (engine::run(sh)?, flags.check),
         BenchCmd::Middleware(flags) => (middleware::run(sh)?, flags.check),
         BenchCmd::Probe(flags) => (probe::run(sh)?, flags.check),
+        BenchCmd::Status(flags) => (status::run(sh)?, flags.check),
         BenchCmd::Scrape(flags) => (scrape::run(sh)?, flags.check),
     };
     // On stderr, so that stdout is what goes into the docs.

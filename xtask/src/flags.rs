@@ -63,6 +63,11 @@ xflags::xflags! {
                 /// Fail if a figure is over its limit.
                 optional --check
             }
+            /// The history and its pages: bytes of a target, a commit, and the list of 10,000 targets.
+            cmd status {
+                /// Fail if a figure is over its limit.
+                optional --check
+            }
         }
         /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, prometheus, parsers, stack.
         /// As root on Debian it installs what the suites need and is missing.

@@ -193,7 +193,7 @@ impl History {
     }
 
     /// What is known of a target.
-    pub(crate) fn past(&self, track: &Track) -> Past {
+    pub fn past(&self, track: &Track) -> Past {
         let (snapshot, changes) = self.inner.read(track.id);
         Past { snapshot, changes, id: track.id, incident: track.incident(), detailed: track.is_detailed() }
     }

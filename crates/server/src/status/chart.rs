@@ -66,21 +66,20 @@ pub(super) struct Latency {
     pub(super) max: Vec<Mark>,
     /// Where runs failed.
     pub(super) failed: Vec<Mark>,
-    /// Lines across it: height, and what it stands for.
-    pub(super) grid: Vec<(f64, String)>,
+    /// What its lines stand for, from the top.
+    pub(super) scale: [String; 3],
 }
 
 pub(super) struct Mark {
     pub(super) x: f64,
     pub(super) y: f64,
+    /// Longer than the picture is high.
     pub(super) is_beyond: bool,
     pub(super) title: String,
 }
 
 pub(super) const WIDTH: f64 = 720.0;
 pub(super) const HEIGHT: f64 = 140.0;
-/// Left of the curves.
-const MARGIN: f64 = 56.0;
 
 /// `None` where nothing was due.
 pub(super) fn latency(points: &[(i64, Cell)]) -> Option<Latency> {
@@ -92,7 +91,7 @@ pub(super) fn latency(points: &[(i64, Cell)]) -> Option<Latency> {
     let longest = points.iter().filter_map(|(_, cell)| cell.times.max()).max().unwrap_or(highest);
     // One that took very long must not press the others flat.
     let top = round_up(longest.min(highest * 3));
-    let x = |n: usize| MARGIN + (WIDTH - MARGIN) * (n as f64 + 0.5) / points.len() as f64;
+    let x = |n: usize| WIDTH * (n as f64 + 0.5) / points.len() as f64;
     let y = |time: Duration| HEIGHT * (1.0 - time.as_secs_f64() / top.as_secs_f64()).clamp(0.0, 1.0);
     let path = |q| {
         let mut path = String::new();
@@ -115,14 +114,14 @@ pub(super) fn latency(points: &[(i64, Cell)]) -> Option<Latency> {
     let failed = |(n, (start, cell)): (usize, &(i64, Cell))| {
         let failed = cell.counts.failed;
         let title = format!("{}: {failed} failed", words::date_time(start * 1000));
-        (failed > 0).then(|| mark(n, HEIGHT + 12.0, false, title))
+        (failed > 0).then(|| mark(n, HEIGHT + 4.0, false, title))
     };
     Some(Latency {
         p50: path(0.5),
         p95: path(0.95),
         max: points.iter().enumerate().filter_map(longest).collect(),
         failed: points.iter().enumerate().filter_map(failed).collect(),
-        grid: [1.0, 0.5, 0.0].map(|share| (HEIGHT * (1.0 - share), words::latency(top.mul_f64(share)))).into(),
+        scale: [1.0, 0.5, 0.0].map(|share| words::latency(top.mul_f64(share))),
     })
 }
 
@@ -151,7 +150,14 @@ pub(super) struct Step {
 }
 
 /// The phases of a run one below the other.
-pub(super) fn waterfall(run: &Run, usual: &Phases) -> Vec<Step> {
+#[derive(Default)]
+pub(super) struct Waterfall {
+    pub(super) steps: Vec<Step>,
+    pub(super) has_hops: bool,
+    pub(super) has_usual: bool,
+}
+
+pub(super) fn waterfall(run: &Run, usual: &Phases) -> Waterfall {
     let total = run.total_seconds.max(1e-9);
     let mut steps = Vec::new();
     for (n, hop) in run.hops.iter().enumerate() {
@@ -173,7 +179,8 @@ pub(super) fn waterfall(run: &Run, usual: &Phases) -> Vec<Step> {
             start += seconds;
         }
     }
-    steps
+    let has_usual = steps.iter().any(|step| step.usual.is_some());
+    Waterfall { steps, has_hops: run.hops.len() > 1, has_usual }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use probe::{Counts, Incident, State};
 
 use super::accept::Wanted;
 use super::certificate::{Good, Leaf};
-use super::chart::{self, Bar, Latency, Step};
+use super::chart::{self, Bar, Latency, Waterfall};
 use super::run::Run;
 use super::summary::{Summary, title};
 use super::view::{View, Window};
@@ -33,7 +33,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// `below` is the route's own path, with which that of the request ends.
+    /// Links of a page are relative, so that they hold behind any proxy; `prefix` is what all routes begin with.
     pub(super) fn new(request: &HttpRequest, wanted: &Wanted, prefix: &str, now: SystemTime) -> Self {
         let path = request.uri().path();
         // As often as there is a slash behind the first.
@@ -53,6 +53,11 @@ impl Frame {
             stop: format!("?{}", query.join("&")),
             asked: format!("Made at {at} by actix-exporter {}", cli::VERSION),
         }
+    }
+
+    /// Of a page that stays as it is.
+    fn still(&self) -> Self {
+        Self { root: self.root.clone(), refresh: None, stop: String::new(), asked: self.asked.clone() }
     }
 }
 
@@ -102,7 +107,7 @@ struct TargetPage<'a> {
     height: f64,
     times: String,
     run: Option<Run>,
-    steps: Vec<Step>,
+    waterfall: Waterfall,
     leaf: Option<Leaf<'a>>,
     leaf_mark: &'static str,
     leaf_class: &'static str,
@@ -201,7 +206,7 @@ pub(super) fn target(view: &View, frame: &Frame) -> askama::Result<String> {
         width: chart::WIDTH,
         height: chart::HEIGHT,
         times: if times.is_empty() { "no run succeeded".to_owned() } else { times },
-        steps: run.as_ref().map(|run| chart::waterfall(run, &view.usual)).unwrap_or_default(),
+        waterfall: run.as_ref().map(|run| chart::waterfall(run, &view.usual)).unwrap_or_default(),
         run,
         leaf,
         leaf_mark,
@@ -221,18 +226,18 @@ pub(super) fn target(view: &View, frame: &Frame) -> askama::Result<String> {
 #[derive(Template)]
 #[template(path = "run.html")]
 struct RunPage<'a> {
-    frame: &'a Frame,
+    frame: Frame,
     id: &'a str,
     title: &'a str,
     words: String,
     run: &'a Run,
-    steps: Vec<Step>,
+    waterfall: Waterfall,
 }
 
 pub(super) fn run(run: &Run, id: &str, frame: &Frame) -> askama::Result<String> {
-    let steps = chart::waterfall(run, &probe::Phases::default());
+    let waterfall = chart::waterfall(run, &probe::Phases::default());
     let words = run.words().unwrap_or_default();
-    RunPage { frame, id, title: title(&run.target), words, run, steps }.render()
+    RunPage { frame: frame.still(), id, title: title(&run.target), words, run, waterfall }.render()
 }
 
 /// A target of the list.
