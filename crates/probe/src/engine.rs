@@ -79,7 +79,7 @@ pub struct Applied {
 }
 
 impl Engine {
-    /// An engine that asks nobody yet.
+    /// An engine that asks nobody yet. `metrics` and `history` are told of every run.
     pub fn new(config: EngineConfig, env: Env, metrics: ExternalMetrics, history: Arc<History>) -> Self {
         let of_targets = env.clone();
         let run = move |target: Arc<Target>| -> LocalBoxFuture<'static, RunReport> {

@@ -28,9 +28,6 @@ use crate::journal::State;
 use crate::report::RunReport;
 use crate::target::Target;
 
-/// So that what is lost when the program is killed is less than a minute.
-const COMMIT_EVERY: Duration = Duration::from_secs(30);
-
 /// How much is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryConfig {
@@ -38,11 +35,13 @@ pub struct HistoryConfig {
     pub targets: usize,
     /// Bytes of a failed run's body that are kept, at most [`SAMPLE`](crate::SAMPLE).
     pub body_sample: usize,
+    /// How often it is written: so much is lost, at most, when the program is killed.
+    pub commit_every: Duration,
 }
 
 impl Default for HistoryConfig {
     fn default() -> Self {
-        Self { targets: 500, body_sample: 1024 }
+        Self { targets: 500, body_sample: 1024, commit_every: Duration::from_secs(30) }
     }
 }
 
@@ -98,7 +97,7 @@ pub struct Past {
 impl History {
     /// One that is gone with the program.
     pub fn in_memory(config: HistoryConfig) -> Self {
-        Self::of(Store::in_memory(), config).expect("memory can be read")
+        Self::of(Store::in_memory(), config).unwrap_or_else(|_| unreachable!("memory can be read"))
     }
 
     /// One that is kept in a file in `folder`, and what to tell of a file there that had to be set aside.
@@ -129,7 +128,7 @@ impl History {
         let (stop, stopped) = mpsc::channel();
         let writer = inner.clone();
         let write = move || {
-            while stopped.recv_timeout(COMMIT_EVERY) == Err(RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(config.commit_every) == Err(RecvTimeoutError::Timeout) {
                 writer.commit();
             }
             writer.commit();

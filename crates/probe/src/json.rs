@@ -66,11 +66,17 @@ pub(crate) fn failed_run(report: &RunReport, target: &Target, sample: usize) -> 
         let headers = hop.headers.iter().map(|(name, value)| json!([name, value])).collect();
         run["hops"][n]["headers"] = Value::Array(headers);
         if let Some(text) = hop.sample.as_deref().filter(|_| sample > 0) {
-            run["hops"][n]["body_sample"] = text[..text.floor_char_boundary(sample)].into();
+            run["hops"][n]["body_sample"] = first(text, sample).into();
         }
     }
     run["curl"] = crate::curl::command(report, target).into();
     run
+}
+
+/// As many of its characters as fit into so many bytes.
+fn first(text: &str, bytes: usize) -> &str {
+    let end = text.char_indices().map(|(start, c)| start + c.len_utf8()).take_while(|end| *end <= bytes).last();
+    &text[..end.unwrap_or_default()]
 }
 
 /// Unix time in RFC 3339, in UTC; `None` for years that the RFC cannot write.

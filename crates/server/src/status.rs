@@ -24,6 +24,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, web};
 use probe::{Engine, State, Watched};
+use tokio::sync::Semaphore;
 
 use self::accept::{Form, Wanted};
 use self::answer::Page;
@@ -42,7 +43,11 @@ pub(crate) struct Status {
     prefix: String,
     /// Where others find the routes, for links out of the feed: with a slash at its end, or nothing.
     base: String,
+    turns: Arc<Semaphore>,
 }
+
+/// Pages that are made at the same time: each is a thread while it reads the history.
+const TURNS: usize = 4;
 
 /// What is asked for.
 enum Subject {
@@ -58,7 +63,8 @@ impl Status {
     /// `external` is the URL at which others find the server.
     pub(crate) fn new(engine: Arc<Engine>, paths: &Paths, external: Option<&str>) -> Self {
         let base = external.map(|url| format!("{}/", url.trim_end_matches('/'))).unwrap_or_default();
-        Self { engine, prefix: paths.prefix().to_owned(), base }
+        let turns = Arc::new(Semaphore::new(TURNS));
+        Self { engine, prefix: paths.prefix().to_owned(), base, turns }
     }
 
     pub(crate) fn route(&self, config: &mut ServiceConfig) {
@@ -89,6 +95,7 @@ impl Status {
             Err(line) => return Page::text(line + "\n").with(StatusCode::BAD_REQUEST).answer(&request),
         };
         let frame = Frame::new(&request, &wanted, &self.prefix, now);
+        let _turn = self.turns.clone().acquire_owned().await;
         // The history may be on a disk.
         let page = web::block(move || self.page(&subject, &wanted, &frame, now)).await;
         let failed = |what: &str| Page::text(format!("{what}\n")).with(StatusCode::INTERNAL_SERVER_ERROR);

@@ -30,7 +30,7 @@ impl StorageFlags {
     /// # Errors
     /// Nothing can be kept where they say.
     pub(crate) fn history(&self) -> Result<History, HistoryError> {
-        let config = HistoryConfig { targets: self.targets, body_sample: self.body_sample };
+        let config = HistoryConfig { targets: self.targets, body_sample: self.body_sample, ..HistoryConfig::default() };
         let Some(folder) = &self.storage_path else { return Ok(History::in_memory(config)) };
         let (history, set_aside) = History::open(folder, config)?;
         if let Some(what) = set_aside {

@@ -50,7 +50,8 @@ pub(crate) fn run(sh: &Shell) -> Result<Vec<Figure>> {
     let folder = sh.create_temp_dir()?;
     let file = folder.path().join("targets.yml");
     let targets = (0..TARGETS).fold("targets:\n".to_owned(), |mut file, n| {
-        let _ = writeln!(file, "- {{name: service {n}, url: 'http://127.0.0.1:1/{n}', interval: 20s, metrics: totals}}");
+        let _ =
+            writeln!(file, "- {{name: service {n}, url: 'http://127.0.0.1:1/{n}', interval: 20s, metrics: totals}}");
         file
     });
     sh.write_file(&file, targets)?;

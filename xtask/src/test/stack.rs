@@ -3,13 +3,14 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use xshell::Shell;
 
 use super::Tally;
 use super::setup::Setup;
 use crate::engine::Client;
+use crate::http;
 use crate::prometheus;
 use crate::stack::{self, Crates, Ports, Stack};
 use crate::up;
@@ -83,6 +84,7 @@ fn life_of(stack: &Stack<'_>, tally: &mut Tally) {
     tally.check(&name("the containers are hardened"), || hardened(stack));
     tally.check(&name("variables that are not set stay unset"), || unset_stays_unset(stack));
     tally.check(&name("a second up changes nothing"), || second_up(stack));
+    tally.check(&name("what happened is known after a restart"), || history_survives(stack));
     tally.check(&name("the exporter stops on SIGTERM with exit code 0"), || stops(stack));
     tally.check(&name("down leaves no container, network or volume"), || stack.down());
 }
@@ -160,6 +162,23 @@ fn second_up(stack: &Stack<'_>) -> Result<()> {
     let after = starts()?;
     ensure!(before == after, "containers were replaced: {before:?}, then {after:?}");
     Ok(())
+}
+
+fn history_survives(stack: &Stack<'_>) -> Result<()> {
+    let url = format!("http://{}/3-shake-status?format=json", stack.ports.exporter);
+    let good = || -> Result<u64> {
+        let status: Value = serde_json::from_str(&http::get(&url)?)?;
+        status["uptime"][0]["good"].as_u64().context("no uptime")
+    };
+    let before = good()?;
+    let id = container(stack, "actix_exporter")?;
+    stack.engine(["restart", &id]).ignore_stdout().run()?;
+    // The first run of the new one comes at once.
+    wait::until("the runs of before are there, and one more", LIMIT, |last| {
+        let after = good();
+        *last = format!("{before} before, {after:?} after");
+        Ok(after.is_ok_and(|after| after > before).then_some(()))
+    })
 }
 
 fn stops(stack: &Stack<'_>) -> Result<()> {

@@ -103,7 +103,9 @@ impl Cell {
         if let Some(phases) = phases {
             self.phases.resize_with(Phase::ALL.len(), Sketch::default);
             for (sketch, time) in self.phases.iter_mut().zip(phases) {
-                time.iter().for_each(|time| sketch.add(*time));
+                if let Some(time) = time {
+                    sketch.add(*time);
+                }
             }
         }
     }

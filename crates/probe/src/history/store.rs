@@ -386,5 +386,5 @@ fn aside(path: &Path, now: SystemTime) -> PathBuf {
         let more = if n == 0 { String::new() } else { format!("-{n}") };
         path.with_file_name(format!("{FILE}.set-aside-{stamp}{more}"))
     };
-    (0..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(0))
+    (0..1000).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1000))
 }

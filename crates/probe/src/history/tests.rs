@@ -141,6 +141,26 @@ fn what_is_not_written_yet_is_read_all_the_same_and_once_when_it_is() {
 }
 
 #[test]
+fn it_is_written_by_itself_from_time_to_time_and_in_the_end() {
+    let folder = Folder::new();
+    let config = HistoryConfig { commit_every: Duration::from_millis(5), ..HistoryConfig::default() };
+    let told = Told::new(History::open(&folder.0, config).unwrap().0);
+    told.run(nine(), None);
+    let start = std::time::Instant::now();
+    while !lock(&told.history.inner.recent).now.targets.is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(30), "nothing is written");
+        std::thread::yield_now();
+    }
+    let default = HistoryConfig::default().commit_every;
+    assert!(default < Duration::from_secs(60), "a kill loses less than a minute: {default:?}");
+    drop(told);
+    let told = Told::new(folder.open().0);
+    told.run(nine(), None);
+    drop(told);
+    assert_eq!(Told::new(folder.open().0).sum(Span::Day, nine()).good, 2, "without a word");
+}
+
+#[test]
 fn an_incident_lasts_from_the_first_run_that_failed_to_the_first_that_succeeded() {
     let folder = Folder::new();
     let told = Told::new(folder.open().0);
@@ -221,7 +241,7 @@ fn rings_are_bounded_and_the_first_run_of_every_incident_is_there() {
         for (k, reason) in [(0, Some(Reason::Status)), (1, Some(Reason::Status)), (2, None)] {
             told.run(start + Duration::from_secs(n * 10 + k), reason);
         }
-        if n % 7 == 0 {
+        if n.is_multiple_of(7) {
             told.history.commit();
         }
     }

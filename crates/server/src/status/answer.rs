@@ -4,6 +4,7 @@ use actix_web::http::header::{self, EntityTag, Header, IfNoneMatch};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use ring::digest::{SHA256, digest};
+use serde::Serialize;
 
 use crate::landing::POLICY;
 
@@ -27,8 +28,9 @@ impl Page {
         Self::new("text/plain; charset=utf-8", body)
     }
 
-    pub(super) fn json(value: &serde_json::Value) -> Self {
-        Self::new("application/json", value.to_string() + "\n")
+    pub(super) fn json(value: &impl Serialize) -> Self {
+        let text = serde_json::to_string(value).expect("keys are texts, and writing to a String cannot fail");
+        Self::new("application/json", text + "\n")
     }
 
     pub(super) fn with(self, status: StatusCode) -> Self {

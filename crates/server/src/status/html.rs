@@ -119,14 +119,14 @@ struct TargetPage<'a> {
 /// The uptime of a window.
 struct Share {
     name: &'static str,
-    share: String,
+    percent: String,
     runs: String,
 }
 
 impl Share {
     fn of(window: &Window) -> Self {
         let counts = &window.counts;
-        let share = counts.uptime().map_or_else(|| "no data".to_owned(), words::percent);
+        let percent = counts.uptime().map_or_else(|| "no data".to_owned(), words::percent);
         let mut runs = format!("{} of {} runs good", counts.good, counts.scheduled());
         for (count, word) in [(counts.failed, "failed"), (counts.unknown, "unknown")] {
             if count > 0 {
@@ -136,7 +136,7 @@ impl Share {
         if let Some(watched) = window.watched {
             runs = format!("{runs}, within {}", words::lasting(watched));
         }
-        Self { name: window.name, share, runs }
+        Self { name: window.name, percent, runs }
     }
 }
 

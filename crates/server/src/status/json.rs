@@ -2,6 +2,7 @@
 //! something new comes in. There is nothing in it that changes with the time of day alone, so that an ETag holds until the next run.
 
 use probe::{Counts, Incident, Sketch};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::summary::Summary;
@@ -12,7 +13,7 @@ const VERSION: u32 = 1;
 
 pub(super) fn target(view: &View) -> Value {
     let summary = &view.summary;
-    let mut value = state(summary);
+    let mut value = json!(Known::of(summary));
     value["version"] = VERSION.into();
     value["kind"] = "status".into();
     let target = summary.target.as_ref();
@@ -50,24 +51,46 @@ pub(super) fn nobody() -> Value {
     json!({ "version": VERSION, "kind": "status", "target": null, "state": "pending" })
 }
 
-pub(super) fn list(found: &[Summary], all: usize) -> Value {
-    let targets: Vec<_> = found.iter().map(state).collect();
-    json!({ "version": VERSION, "kind": "targets", "all": all, "targets": targets })
+/// The list, written at once: it may be long.
+#[derive(Serialize)]
+pub(super) struct List<'a> {
+    version: u32,
+    kind: &'static str,
+    all: usize,
+    targets: Vec<Known<'a>>,
 }
 
 /// What is said of a target in both.
-fn state(summary: &Summary) -> Value {
-    let outcome = summary.last.as_ref().map(|last| &last.outcome);
-    json!({
-        "target": summary.name,
-        "url": summary.target.as_ref().map(|target| target.shown_url()),
-        "state": summary.word(),
-        "since": summary.since.map(words::rfc3339),
-        "reason": summary.reason_word(),
-        "status": outcome.and_then(|outcome| outcome.status),
-        "total_seconds": outcome.map(|outcome| outcome.total.as_secs_f64()),
-        "at": outcome.map(|outcome| words::rfc3339(words::unix_ms(outcome.at))),
-    })
+#[derive(Serialize)]
+struct Known<'a> {
+    target: &'a str,
+    url: Option<String>,
+    state: &'static str,
+    since: Option<String>,
+    reason: Option<&'static str>,
+    status: Option<u16>,
+    total_seconds: Option<f64>,
+    at: Option<String>,
+}
+
+pub(super) fn list(found: &[Summary], all: usize) -> List<'_> {
+    List { version: VERSION, kind: "targets", all, targets: found.iter().map(Known::of).collect() }
+}
+
+impl<'a> Known<'a> {
+    fn of(summary: &'a Summary) -> Self {
+        let outcome = summary.last.as_ref().map(|last| &last.outcome);
+        Self {
+            target: &summary.name,
+            url: summary.target.as_ref().map(|target| target.shown_url()),
+            state: summary.word(),
+            since: summary.since.map(words::rfc3339),
+            reason: summary.reason_word(),
+            status: outcome.and_then(|outcome| outcome.status),
+            total_seconds: outcome.map(|outcome| outcome.total.as_secs_f64()),
+            at: outcome.map(|outcome| words::rfc3339(words::unix_ms(outcome.at))),
+        }
+    }
 }
 
 fn counts(counts: &Counts) -> Value {

@@ -77,8 +77,8 @@ pub(super) fn text(view: &View, opening: &Opening) -> String {
 fn redirects(report: &RunReport) -> String {
     let [first, others @ ..] = &report.hops[..] else { return String::new() };
     let status = first.status.map(|status| status.to_string()).unwrap_or_default();
-    let led = others.iter().map(|hop| format!(" to {}", words::short(hop.shown(), 100))).collect::<String>();
-    if led.is_empty() { led } else { format!("; {status} {}{led}", words::short(first.shown(), 100)) }
+    let led = others.iter().map(|hop| words::short(hop.shown(), 100)).collect::<Vec<_>>().join(" to ");
+    if led.is_empty() { led } else { format!("; {status} {} to {led}", words::short(first.shown(), 100)) }
 }
 
 fn status(report: Option<&RunReport>) -> String {

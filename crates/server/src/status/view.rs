@@ -77,7 +77,9 @@ impl View {
         let mut lately = Cell::default();
         within(&hours, hour.saturating_sub(23), hour).for_each(|cell| lately.merge(cell));
         let mut times = Sketch::default();
-        minutes.iter().for_each(|(_, cell)| times.merge(&cell.times));
+        for (_, cell) in &minutes {
+            times.merge(&cell.times);
+        }
 
         Self {
             windows,

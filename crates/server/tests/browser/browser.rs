@@ -102,21 +102,21 @@ impl Browser {
     }
 
     /// A command of the DevTools protocol.
-    pub(crate) fn devtools(&self, command: &str, parameters: Value) -> Value {
+    pub(crate) fn devtools(&self, command: &str, parameters: &Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
         self.runtime.block_on(self.client.issue_cmd(Extension { path: "goog/cdp/execute", body })).unwrap()
     }
 
     pub(crate) fn look(&self, look: Look) {
         let metrics = json!({ "width": look.width, "height": 800, "deviceScaleFactor": 1, "mobile": look.width < 600 });
-        self.devtools("Emulation.setDeviceMetricsOverride", metrics);
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
         let scheme = json!({ "name": "prefers-color-scheme", "value": if look.dark { "dark" } else { "light" } });
-        self.devtools("Emulation.setEmulatedMedia", json!({ "media": "", "features": [scheme] }));
+        self.devtools("Emulation.setEmulatedMedia", &json!({ "media": "", "features": [scheme] }));
     }
 
     /// The whole page, into the folder of the suite.
     pub(crate) fn picture(&self, name: &str) -> Vec<u8> {
-        let shot = self.devtools("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true }));
+        let shot = self.devtools("Page.captureScreenshot", &json!({ "format": "png", "captureBeyondViewport": true }));
         let bytes = BASE64_STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
         let folder = PathBuf::from(std::env::var_os("ACTIX_EXPORTER_TEST_PICTURES").expect("set by the suite"));
         std::fs::write(folder.join(format!("{name}.png")), &bytes).unwrap();
@@ -144,7 +144,7 @@ impl Browser {
 
     /// What a screen reader knows: role and name of each node, in their order.
     pub(crate) fn accessible(&self) -> Vec<(String, String)> {
-        let tree = self.devtools("Accessibility.getFullAXTree", json!({}));
+        let tree = self.devtools("Accessibility.getFullAXTree", &json!({}));
         let nodes = tree["nodes"].as_array().unwrap().iter().filter(|node| node["ignored"] == false);
         let text = |node: &Value, member: &str| node[member]["value"].as_str().unwrap_or_default().trim().to_owned();
         nodes.map(|node| (text(node, "role"), text(node, "name"))).collect()
@@ -154,7 +154,7 @@ impl Browser {
         for kind in ["keyDown", "keyUp"] {
             self.devtools(
                 "Input.dispatchKeyEvent",
-                json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": 9 }),
+                &json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": 9 }),
             );
         }
     }

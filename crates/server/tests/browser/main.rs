@@ -129,9 +129,9 @@ fn every_state_is_seen_read_and_printed(_: &Dns) {
             browser.picture(&what);
         }
         page::is_walked_by_keyboard(&browser, scene.name);
-        browser.devtools("Emulation.setEmulatedMedia", serde_json::json!({ "media": "print" }));
+        browser.devtools("Emulation.setEmulatedMedia", &serde_json::json!({ "media": "print" }));
         assert_eq!(browser.eval("getComputedStyle(document.querySelector('nav')).display"), "none", "{}", scene.name);
-        let pdf = browser.devtools("Page.printToPDF", serde_json::json!({}));
+        let pdf = browser.devtools("Page.printToPDF", &serde_json::json!({}));
         assert!(pdf["data"].as_str().unwrap().len() > 1_000, "{}", scene.name);
     }
 }

@@ -56,7 +56,7 @@ fn latency(ago: u64) -> Duration {
     // Any numbers that look like none.
     let mixed = ago.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
     let noise = (mixed % 37) as f64;
-    let spike = if mixed % 61 == 0 { 180.0 } else { 0.0 };
+    let spike = if mixed.is_multiple_of(61) { 180.0 } else { 0.0 };
     Duration::from_secs_f64((110.0 + wave + noise + spike) / 1e3)
 }
 

@@ -188,10 +188,9 @@ fn of_a_body_as_much_is_kept_as_is_wanted() {
 
 /// Targets with names of all kinds, of which one is down.
 fn many(peer: &Peer, count: usize) -> std::path::PathBuf {
-    let mut file = "targets:\n".to_owned();
-    for n in 0..count {
-        file += &format!("- {{name: 'team {}/service {n}', url: '{}', interval: 1h}}\n", n % 2, peer.url("/"));
-    }
+    let url = peer.url("/");
+    let service = |n| format!("- {{name: 'team {}/service {n}', url: '{url}', interval: 1h}}\n", n % 2);
+    let file = format!("targets:\n{}", (0..count).map(service).collect::<Vec<_>>().concat());
     kit::file(
         &format!("many-{count}.yml"),
         file + &format!("- {{name: 'https://evil.test/<x>', url: '{}', interval: 1h}}\n", peer.url("/down")),

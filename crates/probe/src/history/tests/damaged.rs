@@ -81,7 +81,7 @@ fn a_damaged_file_is_set_aside_or_harmless_wherever_the_damage_is() {
     let whole = Folder::new();
     let told = Told::new(whole.open().0);
     for n in 0..200 {
-        told.run(nine() + Duration::from_secs(n * MINUTE), (n % 3 == 0).then_some(Reason::Status));
+        told.run(nine() + Duration::from_secs(n * MINUTE), n.is_multiple_of(3).then_some(Reason::Status));
     }
     drop(told);
     let bytes = fs::read(file(&whole)).unwrap();

@@ -21,7 +21,7 @@ fn what_is_started_writes_until_it_is_killed() {
     loop {
         writeln!(stdout, "\nwritten {runs}").unwrap();
         stdout.flush().unwrap();
-        told.run(nine() + Duration::from_secs(runs % HOUR), (runs % 3 == 0).then_some(Reason::Status));
+        told.run(nine() + Duration::from_secs(runs % HOUR), runs.is_multiple_of(3).then_some(Reason::Status));
         told.history.commit();
         runs += 1;
     }
