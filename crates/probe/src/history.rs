@@ -20,7 +20,7 @@ pub use self::incident::Incident;
 use self::pending::{Changes, Pending};
 pub use self::sketch::Sketch;
 pub use self::store::HistoryError;
-use self::store::{Snapshot, Store};
+use self::store::{Asked, Snapshot, Store};
 pub use self::track::Track;
 use self::track::{Ended, Row};
 use crate::engine::lock;
@@ -68,7 +68,9 @@ struct Recent {
     now: Pending,
     /// What is being written: it is in the store once that has its generation.
     writing: Option<Arc<Pending>>,
+    /// The last one that was given out, and the last one that is known to be in the store.
     generation: u64,
+    committed: u64,
     /// The last attempt to write failed.
     failing: bool,
 }
@@ -114,8 +116,9 @@ impl History {
     fn of(store: Store, config: HistoryConfig) -> Result<Self, redb::Error> {
         let snapshot = store.snapshot()?;
         let known: HashMap<_, _> = snapshot.rows()?.into_iter().collect();
-        let next = known.values().map(|row| row.id.saturating_add(1)).max().unwrap_or_default();
-        let recent = Recent { generation: snapshot.generation()?, ..Recent::default() };
+        let next = snapshot.next_id()?;
+        let generation = snapshot.generation()?;
+        let recent = Recent { generation, committed: generation, ..Recent::default() };
         drop(snapshot);
         let tracks = Tracks { known, watched: HashMap::new(), next };
         let inner = Arc::new(Inner {
@@ -226,13 +229,14 @@ impl Inner {
     fn commit(&self) {
         let _one = lock(&self.committing);
         let Some(pending) = self.next() else { return };
-        let written = self.store.commit(&pending, SystemTime::now());
+        let written = self.store.commit(&pending, &self.asked(), SystemTime::now());
         let mut recent = lock(&self.recent);
         let failed_before = std::mem::replace(&mut recent.failing, written.is_err());
         let path = self.store.path().display();
         match written {
             Ok(()) => {
                 recent.writing = None;
+                recent.committed = pending.generation;
                 if failed_before {
                     log::info!("{path}: the history can be written again");
                 }
@@ -253,7 +257,7 @@ impl Inner {
         let mut pending = std::mem::take(&mut recent.now);
         if let Some(before) = recent.writing.take() {
             match written {
-                Ok(generation) if generation == before.generation => {}
+                Ok(generation) if generation == before.generation => recent.committed = generation,
                 Ok(_) => {
                     let later = pending;
                     pending = Arc::unwrap_or_clone(before);
@@ -276,12 +280,24 @@ impl Inner {
         Some(pending)
     }
 
-    /// What the store has of a target, and what it does not have yet.
+    /// Who is asked now.
+    fn asked(&self) -> Asked {
+        let tracks = lock(&self.tracks);
+        Asked { next: tracks.next, ids: tracks.watched.values().map(|track| track.id).collect() }
+    }
+
+    /// What the store has of a target, and what it does not have yet: all of it is in one of the two, and nothing in both.
     fn read(&self, target: u32) -> (Option<Snapshot>, Changes) {
-        let recent = lock(&self.recent);
-        // Within the lock: what is written is in one of the two, and not in both.
-        let snapshot = self.store.snapshot().ok();
-        let written = snapshot.as_ref().and_then(|snapshot| snapshot.generation().ok());
+        // The store is read outside of the lock: it may be a disk, and those who journal their runs must not wait for it.
+        let (snapshot, written, recent) = loop {
+            let snapshot = self.store.snapshot().ok();
+            let written = snapshot.as_ref().and_then(|snapshot| snapshot.generation().ok());
+            let recent = lock(&self.recent);
+            // Else a commit has come between, and what it wrote is in neither.
+            if written.is_none_or(|written| written >= recent.committed) {
+                break (snapshot, written, recent);
+            }
+        };
         let writing = recent.writing.as_ref().filter(|writing| Some(writing.generation) != written);
         let mut changes = writing.and_then(|writing| writing.targets.get(&target)).cloned().unwrap_or_default();
         if let Some(now) = recent.now.targets.get(&target) {

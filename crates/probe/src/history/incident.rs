@@ -1,6 +1,9 @@
 //! A time in which a target was down.
 
+use metrics_core::Reason;
 use serde::{Deserialize, Serialize};
+
+use crate::connectivity::Side;
 
 /// A time in which a target was down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +21,14 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// Whether all its reasons are of the prober's own side.
+    pub(super) fn is_ours(&self) -> bool {
+        let ours = |word: &str| {
+            Reason::ALL.iter().any(|reason| reason.as_str() == word && Side::of(Some(*reason)) == Side::Ours)
+        };
+        self.reasons.iter().all(|(word, _)| ours(word))
+    }
+
     pub(super) fn failed_for(&mut self, reason: &str) {
         self.failed = self.failed.saturating_add(1);
         match self.reasons.iter_mut().find(|(known, _)| known == reason) {

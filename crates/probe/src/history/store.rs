@@ -1,6 +1,7 @@
 //! Where the history is kept: a B-tree in one file, which is whole whenever it is looked at, or the same in memory. A change is
 //! written with all that belongs to it, or not at all.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ const FILE: &str = "history.redb";
 /// Of what is in the file; it holds what is asked for again and again.
 const CACHE: usize = 8 << 20;
 
-/// By name: version and generation.
+/// By name: version, generation, and the number that the next target gets: none is given twice, as cells outlive their target.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// By name of the target.
 const TARGETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("targets");
@@ -77,6 +78,14 @@ pub(super) struct Store {
     /// Again: after an error of the disk a database has to be.
     open: Box<Open>,
     path: PathBuf,
+}
+
+/// Who is asked.
+pub(super) struct Asked {
+    /// The number that the next new target gets.
+    pub(super) next: u32,
+    /// Those of the ones that are asked.
+    pub(super) ids: HashSet<u32>,
 }
 
 /// They as they were at one moment.
@@ -150,8 +159,8 @@ impl Store {
     }
 
     /// Writes what is pending, and throws away what is too old and too much.
-    pub(super) fn commit(&self, pending: &Pending, now: SystemTime) -> Result<()> {
-        let written = self.write(pending, now);
+    pub(super) fn commit(&self, pending: &Pending, asked: &Asked, now: SystemTime) -> Result<()> {
+        let written = self.write(pending, asked, now);
         if written.is_err() {
             // First the old one goes, which has the file locked.
             *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
@@ -169,10 +178,12 @@ impl Store {
         }
     }
 
-    fn write(&self, pending: &Pending, now: SystemTime) -> Result<()> {
+    fn write(&self, pending: &Pending, asked: &Asked, now: SystemTime) -> Result<()> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let write = database.as_ref().ok_or(redb::Error::DatabaseClosed)?.begin_write()?;
-        write.open_table(META)?.insert("generation", pending.generation)?;
+        let mut meta = write.open_table(META)?;
+        meta.insert("generation", pending.generation)?;
+        meta.insert("next", u64::from(asked.next))?;
         for (span, table) in Span::ALL.into_iter().zip(CELLS) {
             let mut table = write.open_table(table)?;
             for (target, changes) in &pending.targets {
@@ -213,8 +224,8 @@ impl Store {
                 runs.remove((*target, *at))?;
             }
         }
-        forget(&mut rows, &mut incidents, &mut runs, now)?;
-        drop((rows, incidents, runs));
+        forget(&mut rows, &mut incidents, &mut runs, asked, now)?;
+        drop((meta, rows, incidents, runs));
         write.commit()?;
         Ok(())
     }
@@ -256,6 +267,7 @@ fn forget(
     rows: &mut redb::Table<'_, &'static str, &'static [u8]>,
     incidents: &mut redb::Table<'_, (u32, i64), &'static [u8]>,
     runs: &mut redb::Table<'_, (u32, i64), &'static [u8]>,
+    asked: &Asked,
     now: SystemTime,
 ) -> Result<()> {
     let today = Span::Day.number(now);
@@ -264,7 +276,7 @@ fn forget(
     for entry in rows.iter()? {
         let (name, row) = entry?;
         let id = match decoded::<Row>(row.value()) {
-            Some(row) if row.last_day.saturating_add(FORGOTTEN) >= today => continue,
+            Some(row) if asked.ids.contains(&row.id) || row.last_day.saturating_add(FORGOTTEN) >= today => continue,
             row => row.map(|row| row.id),
         };
         gone.push((name.value().to_owned(), id));
@@ -294,6 +306,11 @@ impl Snapshot {
     /// That of the last commit.
     pub(super) fn generation(&self) -> Result<u64> {
         Ok(self.meta("generation")?.unwrap_or_default())
+    }
+
+    /// The number that the next new target gets.
+    pub(super) fn next_id(&self) -> Result<u32> {
+        Ok(u32::try_from(self.meta("next")?.unwrap_or_default()).unwrap_or(u32::MAX))
     }
 
     /// All targets by name.

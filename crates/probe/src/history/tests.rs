@@ -18,7 +18,7 @@ use crate::target::{Detail, Spec, parse_url};
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-/// A Saturday, at nine in the morning; and it is now, as far as what is thrown away goes.
+/// Today, at nine in the morning: what is old is thrown away by the real clock.
 fn nine() -> SystemTime {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     UNIX_EPOCH + Duration::from_secs(now / DAY * DAY + 9 * HOUR)
@@ -309,7 +309,57 @@ fn targets_that_are_asked_no_more_are_forgotten_after_a_month() {
     assert!(!read(&id) && read(&recent));
     let track = history.watch(["a"].into_iter()).remove(0);
     assert!(history.past(&track).incidents().is_empty());
-    assert_ne!(track.id, 1, "b's");
+    assert_eq!(track.id, 2, "a number is not given twice: what it had may be kept for longer");
+}
+
+#[test]
+fn who_is_asked_is_not_forgotten_however_long_ago_the_last_run_was() {
+    let told = in_memory();
+    let id = told.run(SystemTime::now() - Duration::from_secs(40 * DAY), Some(Reason::Status)).unwrap();
+    told.history.commit();
+    told.history.missed(&told.track, 1);
+    told.history.commit();
+    assert!(told.history.run(&id).is_some());
+}
+
+#[test]
+fn an_outage_of_our_own_is_no_long_incident_of_the_target() {
+    let told = in_memory();
+    let at = |minutes| nine() + Duration::from_secs(minutes * MINUTE);
+    let unknown = |minutes| {
+        told.history.ended(&told.track, &told.target, &report(at(minutes), Some(Reason::DnsFailure)), State::Unknown);
+    };
+    // It takes a run or two until it is known whose fault it is.
+    told.run(at(0), Some(Reason::DnsFailure));
+    unknown(1);
+    unknown(2);
+    told.run(at(60), None);
+    let ours = told.past().incidents();
+    assert_eq!((ours.len(), ours[0].1.end, ours[0].1.failed), (1, Some(milliseconds(at(1))), 1));
+    // What was down before is not known to be up.
+    told.run(at(61), Some(Reason::ConnectRefused));
+    unknown(62);
+    assert_eq!(told.past().incidents()[0].1.end, None);
+}
+
+#[test]
+fn many_readers_beside_commits_see_every_run_once() {
+    let told = in_memory();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    told.history.commit();
+                }
+            });
+        }
+        for runs in 1..=2_000 {
+            told.run(nine() + Duration::from_secs(u64::from(runs) % 300), None);
+            assert_eq!(told.sum(Span::Day, nine()).good, runs);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
 }
 
 /// A failed run of a target, which is then asked no more.

@@ -124,7 +124,7 @@ impl Track {
         changes.runs.extend(json.map(|json| (start, json)));
 
         let mut row = lock(&self.row);
-        let unwatched = interval * 3 + UNWATCHED;
+        let unwatched = interval.saturating_mul(3).saturating_add(UNWATCHED);
         let same = row.standing.filter(|before| {
             let gap = u128::try_from(start.saturating_sub(before.last)).unwrap_or_default();
             before.is == is && (is != Is::Up || gap <= unwatched.as_millis())
@@ -160,8 +160,15 @@ impl Track {
                     }
                 }
             }
-            // Whether an incident lasts is not known.
-            Is::Unknown => {}
+            // Whether an incident lasts is not known; but one that was of our own side from the start was none of the target's.
+            Is::Unknown => {
+                if let Some((begun, mut incident)) = row.incident.take_if(|(_, incident)| incident.is_ours()) {
+                    incident.end = Some(start);
+                    if self.is_detailed() {
+                        changes.incidents.insert(begun, incident);
+                    }
+                }
+            }
         }
         changes.row = Some((self.name.clone(), row.clone()));
     }
