@@ -112,7 +112,7 @@ fn reads(history: &History, names: &[String]) -> Duration {
             for (span, count) in [(Span::Minute, 1440), (Span::Hour, 720), (Span::Day, 90)] {
                 black_box(past.cells(span, count, now));
             }
-            black_box((past.incidents(), past.runs()));
+            black_box((past.incidents(), past.runs(), past.usual_phases(now)));
             start.elapsed()
         })
         .collect();

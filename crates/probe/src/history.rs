@@ -7,6 +7,7 @@ mod pending;
 mod sketch;
 mod store;
 mod track;
+mod usual;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -23,9 +24,10 @@ pub use self::store::HistoryError;
 use self::store::{Asked, Snapshot, Store};
 pub use self::track::Track;
 use self::track::{Ended, Row};
+use self::usual::Usual;
 use crate::engine::lock;
 use crate::journal::State;
-use crate::report::RunReport;
+use crate::report::{Phases, RunReport};
 use crate::target::Target;
 
 /// How much is remembered.
@@ -324,6 +326,20 @@ impl Past {
             cells.entry(number).or_default().merge(cell);
         }
         cells.into_iter().collect()
+    }
+
+    /// The median of each phase, of the runs of the last 24 hours that succeeded; `None` for one that was never reached.
+    pub fn usual_phases(&self, now: SystemTime) -> Phases {
+        let last = Span::Hour.number(now);
+        let hours = last.saturating_sub(usual::HOURS - 1)..=last;
+        let mut sum = Usual::default();
+        for (_, usual) in self.written(|snapshot| snapshot.usual(hours.clone(), self.id)) {
+            sum.merge(&usual);
+        }
+        for (_, usual) in self.changes.usual.range(hours) {
+            sum.merge(usual);
+        }
+        sum.medians()
     }
 
     fn written<T>(&self, read: impl FnOnce(&Snapshot) -> Result<Vec<T>, redb::Error>) -> Vec<T> {

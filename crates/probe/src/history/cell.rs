@@ -1,12 +1,10 @@
 //! What happened in a minute, an hour or a day, rolled up.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use metrics_core::Phase;
 use serde::{Deserialize, Serialize};
 
 use super::sketch::Sketch;
-use crate::report::Phases;
 
 /// How long a cell is, and how many of them are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,8 +57,6 @@ pub struct Cell {
     pub counts: Counts,
     /// How long runs took that succeeded.
     pub times: Sketch,
-    /// By phase, how long it took in those; of hours alone.
-    phases: Vec<Sketch>,
 }
 
 /// How runs that were due ended.
@@ -98,38 +94,17 @@ impl Counts {
 }
 
 impl Cell {
-    pub(super) fn add_times(&mut self, total: Duration, phases: Option<&Phases>) {
-        self.times.add(total);
-        if let Some(phases) = phases {
-            self.phases.resize_with(Phase::ALL.len(), Sketch::default);
-            for (sketch, time) in self.phases.iter_mut().zip(phases) {
-                if let Some(time) = time {
-                    sketch.add(*time);
-                }
-            }
-        }
-    }
-
     /// Adds what another has.
     pub fn merge(&mut self, other: &Self) {
         self.counts.add(&other.counts);
         self.times.merge(&other.times);
-        if self.phases.len() < other.phases.len() {
-            self.phases.resize_with(other.phases.len(), Sketch::default);
-        }
-        self.phases.iter_mut().zip(&other.phases).for_each(|(sketch, other)| sketch.merge(other));
-    }
-
-    /// The median of each phase, of an hour or of several; `None` where it was never reached.
-    pub fn usual_phases(&self) -> Phases {
-        let mut usual = Phases::default();
-        usual.iter_mut().zip(&self.phases).for_each(|(usual, sketch)| *usual = sketch.quantile(0.5));
-        usual
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -148,21 +123,5 @@ mod tests {
         assert_eq!(Span::ALL.map(|span| span.number(at(86_400))), [1_440, 24, 1]);
         assert_eq!(Span::ALL.map(|span| span.number(UNIX_EPOCH - Duration::from_secs(1))), [0; 3]);
         assert_eq!(Span::Day.start(1), 86_400);
-    }
-
-    #[test]
-    fn only_hours_know_phases() {
-        let mut phases = Phases::default();
-        phases[Phase::Connect as usize] = Some(Duration::from_millis(20));
-        let mut hour = Cell::default();
-        hour.add_times(Duration::from_millis(100), Some(&phases));
-        let mut day = Cell::default();
-        day.add_times(Duration::from_millis(100), None);
-        assert_eq!(day.usual_phases(), Phases::default());
-        day.merge(&hour);
-        let usual = day.usual_phases();
-        assert_eq!(usual[Phase::Resolve as usize], None);
-        assert_eq!(usual[Phase::Connect as usize], Some(Duration::from_millis(20)));
-        assert_eq!(day.times.max(), Some(Duration::from_millis(100)));
     }
 }

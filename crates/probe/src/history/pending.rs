@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::cell::{Cell, Span};
 use super::incident::Incident;
 use super::track::Row;
+use super::usual::{self, Usual};
 
 /// Of a target's cells, while nothing can be written.
 const MOST_CELLS: usize = 2 * 24 * 60;
@@ -26,6 +27,8 @@ pub(super) struct Pending {
 pub(super) struct Changes {
     /// To be added to those that are there.
     pub(super) cells: BTreeMap<(Span, u32), Cell>,
+    /// The same, by hour.
+    pub(super) usual: BTreeMap<u32, Usual>,
     /// In place of the one that is there, under this name; and so the others, by start.
     pub(super) row: Option<(Arc<str>, Row)>,
     pub(super) incidents: BTreeMap<i64, Incident>,
@@ -45,6 +48,9 @@ impl Changes {
     pub(super) fn then(&mut self, later: Self) {
         for (key, cell) in later.cells {
             self.cells.entry(key).or_default().merge(&cell);
+        }
+        for (hour, usual) in later.usual {
+            self.usual.entry(hour).or_default().merge(&usual);
         }
         self.row = later.row.or(self.row.take());
         self.incidents.extend(later.incidents);
@@ -70,6 +76,7 @@ impl Pending {
     pub(super) fn bound(&mut self) {
         for changes in self.targets.values_mut() {
             first_go(&mut changes.cells, MOST_CELLS);
+            first_go(&mut changes.usual, usual::HOURS as usize);
             first_go(&mut changes.incidents, MOST_RUNS);
             first_go(&mut changes.runs, MOST_RUNS);
         }

@@ -14,11 +14,35 @@ const LAST: u16 = 30 * 16;
 
 /// How long things took.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Packed", into = "Packed")]
 pub struct Sketch {
     /// Bucket and count, in order; without those that are empty.
     buckets: Vec<(u16, u32)>,
     /// In microseconds.
     max: u64,
+}
+
+/// As it is stored: of each bucket how far it is from the one before, which is mostly a byte.
+#[derive(Serialize, Deserialize)]
+struct Packed(Vec<(u16, u32)>, u64);
+
+impl From<Sketch> for Packed {
+    fn from(sketch: Sketch) -> Self {
+        let mut before = 0;
+        let gap = |(bucket, count): (u16, u32)| (bucket - std::mem::replace(&mut before, bucket), count);
+        Self(sketch.buckets.into_iter().map(gap).collect(), sketch.max)
+    }
+}
+
+impl From<Packed> for Sketch {
+    fn from(Packed(gaps, max): Packed) -> Self {
+        let mut bucket = 0u16;
+        let place = |(gap, count)| {
+            bucket = bucket.saturating_add(gap);
+            (bucket, count)
+        };
+        Self { buckets: gaps.into_iter().map(place).collect(), max }
+    }
 }
 
 impl Sketch {
@@ -104,6 +128,8 @@ mod tests {
             let mut merged = of(times[..cut].iter().copied());
             merged.merge(&of(times[cut..].iter().copied()));
             prop_assert_eq!(&merged, &of(times.iter().copied()));
+            let stored = postcard::to_allocvec(&merged).unwrap();
+            prop_assert_eq!(&merged, &postcard::from_bytes::<Sketch>(&stored).unwrap());
             times.sort_unstable();
             for q in [0.5, 0.95, 1.0] {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in the list")]

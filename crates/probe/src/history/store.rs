@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use std::time::SystemTime;
@@ -19,6 +20,7 @@ use super::cell::{Cell, Span};
 use super::incident::Incident;
 use super::pending::{Changes, Pending};
 use super::track::Row;
+use super::usual::{self, Usual};
 
 /// Of what the tables mean; a file of another one is not ours.
 const VERSION: u64 = 1;
@@ -33,6 +35,8 @@ const TARGETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("targets"
 /// By number of the cell, then of the target: what is written in a minute is then written in one place.
 const CELLS: [TableDefinition<'_, (u32, u32), &[u8]>; 3] =
     [TableDefinition::new("minutes"), TableDefinition::new("hours"), TableDefinition::new("days")];
+/// As cells of hours.
+const USUAL: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("usual");
 /// By number of the target, then by start, in milliseconds of Unix time.
 const INCIDENTS: TableDefinition<'_, (u32, i64), &[u8]> = TableDefinition::new("incidents");
 /// By number of the target, then by start, in milliseconds of Unix time. JSON.
@@ -188,15 +192,18 @@ impl Store {
             let mut table = write.open_table(table)?;
             for (target, changes) in &pending.targets {
                 for (number, cell) in changes.cells_of(span) {
-                    let key = (number, *target);
-                    let before = table.get(key)?.and_then(|bytes| decoded::<Cell>(bytes.value()));
-                    let mut sum = before.unwrap_or_default();
-                    sum.merge(cell);
-                    table.insert(key, &*encoded(&sum))?;
+                    add(&mut table, (number, *target), cell, Cell::merge)?;
                 }
             }
-            expire(&mut table, span, now)?;
+            expire(&mut table, span.number(now).saturating_sub(span.kept() - 1))?;
         }
+        let mut usual = write.open_table(USUAL)?;
+        for (target, changes) in &pending.targets {
+            for (hour, phases) in &changes.usual {
+                add(&mut usual, (*hour, *target), phases, Usual::merge)?;
+            }
+        }
+        expire(&mut usual, Span::Hour.number(now).saturating_sub(usual::HOURS - 1))?;
         let mut rows = write.open_table(TARGETS)?;
         let mut incidents = write.open_table(INCIDENTS)?;
         let mut runs = write.open_table(RUNS)?;
@@ -225,7 +232,7 @@ impl Store {
             }
         }
         forget(&mut rows, &mut incidents, &mut runs, asked, now)?;
-        drop((meta, rows, incidents, runs));
+        drop((meta, usual, rows, incidents, runs));
         write.commit()?;
         Ok(())
     }
@@ -244,6 +251,7 @@ fn prepare(database: &Database) -> Result<u64> {
     for table in CELLS {
         write.open_table(table)?;
     }
+    write.open_table(USUAL)?;
     write.open_table(INCIDENTS)?;
     write.open_table(RUNS)?;
     write.open_table(TARGETS)?;
@@ -252,9 +260,21 @@ fn prepare(database: &Database) -> Result<u64> {
     Ok(VERSION)
 }
 
-/// Throws away the oldest cells.
-fn expire(table: &mut redb::Table<'_, (u32, u32), &'static [u8]>, span: Span, now: SystemTime) -> Result<()> {
-    let first_kept = span.number(now).saturating_sub(span.kept() - 1);
+type Cells<'t> = redb::Table<'t, (u32, u32), &'static [u8]>;
+
+/// Merges what is new into what is there.
+fn add<T>(table: &mut Cells<'_>, key: (u32, u32), new: &T, merge: impl FnOnce(&mut T, &T)) -> Result<()>
+where
+    T: Default + Serialize + DeserializeOwned,
+{
+    let mut sum: T = table.get(key)?.and_then(|bytes| decoded(bytes.value())).unwrap_or_default();
+    merge(&mut sum, new);
+    table.insert(key, &*encoded(&sum))?;
+    Ok(())
+}
+
+/// Throws away the oldest of those before the first that is kept.
+fn expire(table: &mut Cells<'_>, first_kept: u32) -> Result<()> {
     let oldest = table.first()?.map(|(key, _)| key.value().0);
     if let Some(oldest) = oldest.filter(|oldest| *oldest < first_kept) {
         table.retain_in((oldest, 0)..(first_kept.min(oldest + MOST_EXPIRED), 0), |_, _| false)?;
@@ -325,19 +345,28 @@ impl Snapshot {
     }
 
     /// Those of a target, by number.
-    pub(super) fn cells(
+    pub(super) fn cells(&self, span: Span, numbers: RangeInclusive<u32>, target: u32) -> Result<Vec<(u32, Cell)>> {
+        self.of(CELLS[span as usize], numbers, target)
+    }
+
+    /// Those of a target, by hour.
+    pub(super) fn usual(&self, hours: RangeInclusive<u32>, target: u32) -> Result<Vec<(u32, Usual)>> {
+        self.of(USUAL, hours, target)
+    }
+
+    fn of<T: DeserializeOwned>(
         &self,
-        span: Span,
-        numbers: std::ops::RangeInclusive<u32>,
+        table: TableDefinition<'_, (u32, u32), &'static [u8]>,
+        numbers: RangeInclusive<u32>,
         target: u32,
-    ) -> Result<Vec<(u32, Cell)>> {
-        let table = self.0.open_table(CELLS[span as usize])?;
-        let mut cells = Vec::new();
+    ) -> Result<Vec<(u32, T)>> {
+        let table = self.0.open_table(table)?;
+        let mut found = Vec::new();
         for number in numbers {
-            let cell = table.get((number, target))?;
-            cells.extend(cell.and_then(|cell| Some((number, decoded(cell.value())?))));
+            let one = table.get((number, target))?;
+            found.extend(one.and_then(|one| Some((number, decoded(one.value())?))));
         }
-        Ok(cells)
+        Ok(found)
     }
 
     /// Those of a target, by start.

@@ -12,7 +12,7 @@ use super::*;
 use crate::client::Client;
 use crate::dial::tls::Roots;
 use crate::module::Module;
-use crate::report::{Failure, Hop};
+use crate::report::{Failure, Hop, Phases};
 use crate::target::{Detail, Spec, parse_url};
 
 const MINUTE: u64 = 60;
@@ -136,8 +136,36 @@ fn what_is_not_written_yet_is_read_all_the_same_and_once_when_it_is() {
         }
     }
     let hour = &told.past().cells(Span::Hour, 1, nine)[0].1;
-    assert_eq!(hour.usual_phases()[Phase::Connect as usize], Some(Duration::from_millis(20)));
     assert_eq!(hour.times.max(), Some(Duration::from_millis(100)), "of those that succeeded");
+}
+
+#[test]
+fn what_did_not_take_place_is_unknown() {
+    let told = in_memory();
+    told.history.missed(&told.track, 7);
+    let now = SystemTime::now();
+    for span in Span::ALL {
+        assert_eq!(told.sum(span, now), Counts { unknown: 7, ..Counts::default() });
+    }
+}
+
+#[test]
+fn what_is_usual_is_the_median_of_a_day_of_runs_that_succeeded() {
+    let told = in_memory();
+    let usual = |hours| told.past().usual_phases(nine() + Duration::from_secs(hours * HOUR));
+    assert_eq!(usual(0), Phases::default());
+    told.run(nine(), Some(Reason::Status));
+    assert_eq!(usual(0), Phases::default());
+    for _ in 0..2 {
+        told.run(nine(), None);
+        for hours in [0, 23] {
+            let usual = usual(hours);
+            assert_eq!(usual[Phase::Resolve as usize], None);
+            assert_eq!(usual[Phase::Connect as usize], Some(Duration::from_millis(20)));
+        }
+        assert_eq!(usual(24), Phases::default());
+        told.history.commit();
+    }
 }
 
 #[test]
@@ -346,20 +374,22 @@ fn an_outage_of_our_own_is_no_long_incident_of_the_target() {
 fn many_readers_beside_commits_see_every_run_once() {
     let told = in_memory();
     let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    told.history.commit();
-                }
-            });
-        }
-        for runs in 1..=2_000 {
+    let wrong = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                told.history.commit();
+            }
+        });
+        let wrong = (1..=2_000u32).find_map(|runs| {
             told.run(nine() + Duration::from_secs(u64::from(runs) % 300), None);
-            assert_eq!(told.sum(Span::Day, nine()).good, runs);
-        }
+            let read = told.sum(Span::Day, nine()).good;
+            (read != runs).then_some((read, runs))
+        });
+        // Before anything is asserted, or the other would go on for ever.
         done.store(true, Ordering::Relaxed);
+        wrong
     });
+    assert_eq!(wrong, None, "what is read, and what there is");
 }
 
 /// A failed run of a target, which is then asked no more.

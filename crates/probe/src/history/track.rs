@@ -117,8 +117,11 @@ impl Track {
             let cell = changes.cell(*span, at);
             cell.counts.add(&counts);
             if is == Is::Up {
-                cell.add_times(outcome.total, (*span == Span::Hour).then_some(&outcome.phases));
+                cell.times.add(outcome.total);
             }
+        }
+        if is == Is::Up && self.is_detailed() {
+            changes.usual.entry(Span::Hour.number(at)).or_default().add(&outcome.phases);
         }
         let is_kept = json.is_some();
         changes.runs.extend(json.map(|json| (start, json)));

@@ -54,7 +54,7 @@ impl View {
         let minutes = past.cells(Span::Minute, Span::Minute.kept(), now);
         let hours = past.cells(Span::Hour, Span::Hour.kept(), now);
         let days = past.cells(Span::Day, DAYS, now);
-        let (minute, hour, day) = (Span::Minute.number(now), Span::Hour.number(now), Span::Day.number(now));
+        let (minute, day) = (Span::Minute.number(now), Span::Day.number(now));
 
         let mut windows = Vec::new();
         if past.is_detailed() {
@@ -74,8 +74,6 @@ impl View {
             within(&minutes, n * POINT, n * POINT + POINT - 1).for_each(|cell| sum.merge(cell));
             (Span::Minute.start(n * POINT), sum)
         });
-        let mut lately = Cell::default();
-        within(&hours, hour.saturating_sub(23), hour).for_each(|cell| lately.merge(cell));
         let mut times = Sketch::default();
         for (_, cell) in &minutes {
             times.merge(&cell.times);
@@ -84,7 +82,7 @@ impl View {
         Self {
             windows,
             points: points.collect(),
-            usual: lately.usual_phases(),
+            usual: past.usual_phases(now),
             times,
             days: each(&days, day, DAYS).map(|(n, cell)| (Span::Day.start(n), cell.map(|cell| cell.counts))).collect(),
             hour: each(&minutes, minute, 60).map(|(_, cell)| cell.cloned()).collect(),
