@@ -12,6 +12,8 @@ use metrics_core::{ExternalMetrics, Reason, TargetError};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
+#[cfg(test)]
+pub(crate) use self::ask::panicked;
 use self::ask::{ask, ask_once};
 use crate::allow::AllowList;
 use crate::connectivity::Connectivity;

@@ -80,8 +80,8 @@ struct Recent {
 #[derive(Default)]
 struct Tracks {
     /// Of the store; by name.
-    known: HashMap<String, Row>,
-    watched: HashMap<String, Arc<Track>>,
+    known: HashMap<Arc<str>, Row>,
+    watched: HashMap<Arc<str>, Arc<Track>>,
     next: u32,
 }
 
@@ -117,7 +117,7 @@ impl History {
 
     fn of(store: Store, config: HistoryConfig) -> Result<Self, redb::Error> {
         let snapshot = store.snapshot()?;
-        let known: HashMap<_, _> = snapshot.rows()?.into_iter().collect();
+        let known = snapshot.rows()?.into_iter().map(|(name, row)| (name.into(), row)).collect();
         let next = snapshot.next_id()?;
         let generation = snapshot.generation()?;
         let recent = Recent { generation, committed: generation, ..Recent::default() };
@@ -166,13 +166,13 @@ impl History {
                     Arc::new(Track::new(name, row))
                 });
                 track.set_detailed(n < self.inner.config.targets);
-                now.insert(name.to_owned(), track.clone());
+                now.insert(track.name(), track.clone());
                 track
             })
             .collect();
         // They may come back.
         for (name, track) in watched.drain() {
-            known.insert(name, track.row().1);
+            known.insert(name, track.row());
         }
         *watched = now;
         list

@@ -85,7 +85,7 @@ async fn run(shared: &Shared, target: &Arc<Target>) -> RunReport {
     report
 }
 
-pub(super) fn panicked(at: SystemTime, start: Instant) -> RunReport {
+pub(crate) fn panicked(at: SystemTime, start: Instant) -> RunReport {
     let outcome = Outcome {
         at,
         total: start.elapsed(),

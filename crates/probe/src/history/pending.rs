@@ -25,8 +25,8 @@ pub(super) struct Pending {
 /// Of one target.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Changes {
-    /// To be added to those that are there.
-    pub(super) cells: BTreeMap<(Span, u32), Cell>,
+    /// To be added to those that are there, in order. There are few of them, and many targets.
+    cells: Vec<((Span, u32), Cell)>,
     /// The same, by hour.
     pub(super) usual: BTreeMap<u32, Usual>,
     /// In place of the one that is there, under this name; and so the others, by start.
@@ -37,17 +37,27 @@ pub(super) struct Changes {
 
 impl Changes {
     pub(super) fn cell(&mut self, span: Span, at: SystemTime) -> &mut Cell {
-        self.cells.entry((span, span.number(at))).or_default()
+        self.cell_at((span, span.number(at)))
+    }
+
+    fn cell_at(&mut self, key: (Span, u32)) -> &mut Cell {
+        let place = self.cells.binary_search_by_key(&key, |(key, _)| *key).unwrap_or_else(|place| {
+            // One by one: a vector by itself makes room for four.
+            self.cells.reserve_exact(1);
+            self.cells.insert(place, (key, Cell::default()));
+            place
+        });
+        &mut self.cells[place].1
     }
 
     pub(super) fn cells_of(&self, span: Span) -> impl Iterator<Item = (u32, &Cell)> {
-        self.cells.range((span, 0)..=(span, u32::MAX)).map(|((_, number), cell)| (*number, cell))
+        self.cells.iter().filter(move |((of, _), _)| *of == span).map(|((_, number), cell)| (*number, cell))
     }
 
     /// As if what `later` says had happened after it.
     pub(super) fn then(&mut self, later: Self) {
         for (key, cell) in later.cells {
-            self.cells.entry(key).or_default().merge(&cell);
+            self.cell_at(key).merge(&cell);
         }
         for (hour, usual) in later.usual {
             self.usual.entry(hour).or_default().merge(&usual);
@@ -75,7 +85,8 @@ impl Pending {
     /// incidents.
     pub(super) fn bound(&mut self) {
         for changes in self.targets.values_mut() {
-            first_go(&mut changes.cells, MOST_CELLS);
+            // Minutes come first, days last.
+            changes.cells.drain(..changes.cells.len().saturating_sub(MOST_CELLS));
             first_go(&mut changes.usual, usual::HOURS as usize);
             first_go(&mut changes.incidents, MOST_RUNS);
             first_go(&mut changes.runs, MOST_RUNS);
@@ -83,7 +94,6 @@ impl Pending {
     }
 }
 
-/// Minutes come first, days last.
 fn first_go<K: Ord, V>(map: &mut BTreeMap<K, V>, most: usize) {
     while map.len() > most {
         map.pop_first();

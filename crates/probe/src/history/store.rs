@@ -25,8 +25,10 @@ use super::usual::{self, Usual};
 /// Of what the tables mean; a file of another one is not ours.
 const VERSION: u64 = 1;
 const FILE: &str = "history.redb";
-/// Of what is in the file; it holds what is asked for again and again.
+/// Of what is in the file: it holds what is asked for again and again.
 const CACHE: usize = 8 << 20;
+/// What is in memory need not be there twice.
+const CACHE_OF_MEMORY: usize = 256 << 10;
 
 /// By name: version, generation, and the number that the next target gets: none is given twice, as cells outlive their target.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -46,9 +48,9 @@ const RUNS: TableDefinition<'_, (u32, i64), &[u8]> = TableDefinition::new("runs"
 const MOST_INCIDENTS: usize = 100;
 /// Failed runs that are kept of a target besides those: the last ones.
 const MOST_RUNS: usize = 20;
-/// Old cells that are thrown away at a time, of each target. More than one comes in at a time, so that none is left over; a
-/// clock that is wrong for a moment costs little.
-const MOST_EXPIRED: u32 = 5;
+/// Minutes, hours and days that are thrown away at a time. Fewer come in, so that none is left over; and a clock that is wrong for
+/// a moment costs little.
+const MOST_EXPIRED: usize = 5;
 /// A target that is asked no more is forgotten after so many days.
 const FORGOTTEN: u32 = 30;
 
@@ -99,7 +101,7 @@ type Result<T> = std::result::Result<T, redb::Error>;
 
 impl Store {
     pub(super) fn in_memory() -> Self {
-        let open = || Builder::new().set_cache_size(CACHE).create_with_backend(InMemoryBackend::new());
+        let open = || Builder::new().set_cache_size(CACHE_OF_MEMORY).create_with_backend(InMemoryBackend::new());
         Self::of(PathBuf::from("memory"), Box::new(open)).unwrap_or_else(|_| unreachable!("memory can be written"))
     }
 
@@ -275,9 +277,10 @@ where
 
 /// Throws away the oldest of those before the first that is kept.
 fn expire(table: &mut Cells<'_>, first_kept: u32) -> Result<()> {
-    let oldest = table.first()?.map(|(key, _)| key.value().0);
-    if let Some(oldest) = oldest.filter(|oldest| *oldest < first_kept) {
-        table.retain_in((oldest, 0)..(first_kept.min(oldest + MOST_EXPIRED), 0), |_, _| false)?;
+    for _ in 0..MOST_EXPIRED {
+        let oldest = table.first()?.map(|(key, _)| key.value().0);
+        let Some(oldest) = oldest.filter(|oldest| *oldest < first_kept) else { break };
+        table.retain_in((oldest, 0)..=(oldest, u32::MAX), |_, _| false)?;
     }
     Ok(())
 }
@@ -300,7 +303,7 @@ fn forget(
             row => row.map(|row| row.id),
         };
         gone.push((name.value().to_owned(), id));
-        if gone.len() >= MOST_EXPIRED as usize {
+        if gone.len() >= MOST_EXPIRED {
             break;
         }
     }

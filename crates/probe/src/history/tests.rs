@@ -309,12 +309,9 @@ fn old_cells_go_a_few_at_a_time_and_so_a_wrong_clock_costs_little() {
     let told = in_memory();
     let old = SystemTime::now() - Duration::from_secs(400 * DAY);
     for n in 0..40 {
-        told.run(old + Duration::from_secs(n * MINUTE), None);
+        told.run(old + Duration::from_secs(n * 3 * MINUTE), None);
     }
-    let minutes = || {
-        let span = Span::Minute;
-        told.past().cells(span, 100, old + Duration::from_secs(60 * MINUTE)).len()
-    };
+    let minutes = || told.past().cells(Span::Minute, 200, old + Duration::from_secs(150 * MINUTE)).len();
     assert_eq!(minutes(), 40);
     for expected in [35, 30, 25] {
         // Something has to be new.

@@ -27,7 +27,8 @@ pub(super) struct Row {
     /// Of the last run.
     pub(super) last_day: u32,
     standing: Option<Standing>,
-    incident: Option<(i64, Incident)>,
+    /// By its start. Few have one.
+    incident: Option<Box<(i64, Incident)>>,
 }
 
 impl Row {
@@ -74,9 +75,13 @@ impl Track {
         Self { name: name.into(), id: row.id, detailed: AtomicBool::new(false), row: Mutex::new(row) }
     }
 
-    /// Its name among targets, and what to remember of it.
-    pub(super) fn row(&self) -> (Arc<str>, Row) {
-        (self.name.clone(), lock(&self.row).clone())
+    pub(super) fn name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+
+    /// What to remember of it.
+    pub(super) fn row(&self) -> Row {
+        lock(&self.row).clone()
     }
 
     pub(super) fn set_detailed(&self, detailed: bool) {
@@ -95,7 +100,7 @@ impl Track {
 
     /// The incident that lasts, by its start.
     pub(super) fn incident(&self) -> Option<(i64, Incident)> {
-        lock(&self.row).incident.clone()
+        lock(&self.row).incident.as_deref().cloned()
     }
 
     pub(super) fn ended(&self, ended: Ended<'_>, changes: &mut Changes) {
@@ -138,12 +143,12 @@ impl Track {
         match is {
             Is::Down => {
                 let reason = outcome.reason.map_or("internal", |reason| reason.as_str());
-                let (begun, incident) = row.incident.get_or_insert_with(|| {
+                let (begun, incident) = &mut **row.incident.get_or_insert_with(|| {
                     let detail =
                         report.failure.as_ref().map(|failure| failure.detail.chars().take(MOST_DETAIL).collect());
                     let run = if is_kept { run_id(self.id, start) } else { String::new() };
                     let detail = detail.unwrap_or_default();
-                    (start, Incident { end: None, failed: 0, reasons: Vec::new(), detail, run })
+                    Box::new((start, Incident { end: None, failed: 0, reasons: Vec::new(), detail, run }))
                 });
                 incident.failed_for(reason);
                 let (begun, incident) = (*begun, incident.clone());
@@ -156,7 +161,7 @@ impl Track {
                 }
             }
             Is::Up => {
-                if let Some((begun, mut incident)) = row.incident.take() {
+                if let Some((begun, mut incident)) = row.incident.take().map(|lasting| *lasting) {
                     incident.end = Some(start);
                     if self.is_detailed() {
                         changes.incidents.insert(begun, incident);
@@ -165,7 +170,8 @@ impl Track {
             }
             // Whether an incident lasts is not known; but one that was of our own side from the start was none of the target's.
             Is::Unknown => {
-                if let Some((begun, mut incident)) = row.incident.take_if(|(_, incident)| incident.is_ours()) {
+                let ours = row.incident.take_if(|lasting| lasting.1.is_ours());
+                if let Some((begun, mut incident)) = ours.map(|lasting| *lasting) {
                     incident.end = Some(start);
                     if self.is_detailed() {
                         changes.incidents.insert(begun, incident);

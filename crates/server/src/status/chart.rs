@@ -39,7 +39,8 @@ fn bar(x: usize, start: i64, counts: Option<&Counts>) -> Bar {
         return Bar { x, class: "none", failed: 0.0, title: format!("{date}: no data") };
     };
     let class = match (counts.good, counts.failed) {
-        (0, 0) => "none",
+        // Of a day that is unknown but for a run or two nothing is known.
+        (0, failed) if failed <= counts.unknown => "none",
         (0, _) => "down",
         (_, 0) => "up",
         _ => "partly",
@@ -81,13 +82,10 @@ pub(super) struct Mark {
 pub(super) const WIDTH: f64 = 720.0;
 pub(super) const HEIGHT: f64 = 140.0;
 
-/// `None` where nothing was due.
+/// `None` where no run succeeded.
 pub(super) fn latency(points: &[(i64, Cell)]) -> Option<Latency> {
-    if points.iter().all(|(_, cell)| cell.counts.scheduled() == 0) {
-        return None;
-    }
     let quantile = |cell: &Cell, q| cell.times.quantile(q);
-    let highest = points.iter().filter_map(|(_, cell)| quantile(cell, 0.95)).max().unwrap_or(Duration::from_millis(1));
+    let highest = points.iter().filter_map(|(_, cell)| quantile(cell, 0.95)).max()?;
     let longest = points.iter().filter_map(|(_, cell)| cell.times.max()).max().unwrap_or(highest);
     // One that took very long must not press the others flat.
     let top = round_up(longest.min(highest * 3));
@@ -195,7 +193,8 @@ mod tests {
             (Some(day(0, 0, 0)), "none", 0.0),
             (Some(day(0, 0, 9)), "none", 0.0),
             (Some(day(9, 0, 9)), "up", 0.0),
-            (Some(day(0, 9, 0)), "down", BAR_HEIGHT),
+            (Some(day(0, 1, 9)), "none", BAR_HEIGHT),
+            (Some(day(0, 9, 1)), "down", BAR_HEIGHT),
             (Some(day(9, 9, 0)), "partly", BAR_HEIGHT / 2.0),
             (Some(day(9_999, 1, 0)), "partly", 4.0),
         ] {
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_was_due_there_is_no_curve() {
+    fn where_no_run_succeeded_there_is_no_curve() {
         assert!(latency(&[]).is_none() && latency(&[(0, Cell::default())]).is_none());
     }
 }

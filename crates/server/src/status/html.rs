@@ -127,7 +127,10 @@ impl Share {
     fn of(window: &Window) -> Self {
         let counts = &window.counts;
         let percent = counts.uptime().map_or_else(|| "no data".to_owned(), words::percent);
-        let mut runs = format!("{} of {} runs good", counts.good, counts.scheduled());
+        let mut runs = match counts.scheduled() {
+            0 => "no run was due".to_owned(),
+            scheduled => format!("{} of {scheduled} runs good", counts.good),
+        };
         for (count, word) in [(counts.failed, "failed"), (counts.unknown, "unknown")] {
             if count > 0 {
                 runs = format!("{runs}, {count} {word}");
@@ -205,7 +208,7 @@ pub(super) fn target(view: &View, frame: &Frame) -> askama::Result<String> {
         chart: chart::latency(&view.points),
         width: chart::WIDTH,
         height: chart::HEIGHT,
-        times: if times.is_empty() { "no run succeeded".to_owned() } else { times },
+        times,
         waterfall: run.as_ref().map(|run| chart::waterfall(run, &view.usual)).unwrap_or_default(),
         run,
         leaf,
@@ -253,6 +256,7 @@ struct TargetsPage<'a> {
     class: &'static str,
     mark: &'static str,
     counted: String,
+    all: usize,
     search: &'a str,
     rows: Vec<ListRow<'a>>,
     page: usize,
@@ -288,6 +292,7 @@ pub(super) fn list(
         class: worst.as_str(),
         mark: mark(worst),
         counted: counted(found, all),
+        all,
         search: &wanted.search,
         rows: rows.collect(),
         page,
@@ -299,6 +304,7 @@ pub(super) fn list(
 /// `3 of 500 targets: 1 down, 2 up`.
 fn counted(found: &[Summary], all: usize) -> String {
     let targets = match (found.len(), all) {
+        (_, 0) => return "No target is configured: nobody is asked".to_owned(),
         (1, 1) => "1 target".to_owned(),
         (found, all) if found == all => format!("{all} targets"),
         (found, all) => format!("{found} of {all} targets"),

@@ -99,7 +99,7 @@ fn scenes() -> [Scene; 6] {
         scene("down", down, Some(down_peer), "): certificate expired"),
         scene("unknown", of_file("unknown.yml", &unknown), None, "shop is unknown: this prober cannot reach anything"),
         scene("pending", pending, Some(pending_peer), " has no result yet"),
-        scene("empty", of_file("empty.yml", "targets: []\n"), None, "0 targets"),
+        scene("empty", of_file("empty.yml", "targets: []\n"), None, "No target is configured"),
     ]
 }
 

@@ -4,7 +4,10 @@
 #[path = "../server/exporter.rs"]
 #[allow(dead_code)] // shared with the other tests
 mod exporter;
+#[path = "../../../probe/tests/kit/mod.rs"]
+mod kit;
 mod ports;
+mod repeated;
 mod section;
 mod transcript;
 
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         }
     }
     test("s29_a_port_for_root_alone", &ports::s29_a_port_for_root_alone);
+    test("the_command_of_a_failed_run_repeats_it", &repeated::the_command_of_a_failed_run_repeats_it);
     let result = if failed == 0 { "ok" } else { "FAILED" };
     println!("test result: {result}. {passed} passed; {failed} failed; 0 ignored");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

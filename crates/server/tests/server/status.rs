@@ -1,12 +1,19 @@
 //! `/3-shake-status`, `/status`, `/runs`, the badge and the feed, from the outside.
 
 use std::io::{Read, Write};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
 use crate::config::exporter;
 use crate::exporter::{Exporter, NOBODY};
 use crate::kit::{self, Peer, ok, response};
+
+/// What every object is.
+static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(include_str!("../../../../docs/status.schema.json")).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+});
 
 /// What browsers send.
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -26,7 +33,10 @@ fn html(exporter: &Exporter, path: &str) -> String {
 pub(crate) fn json(exporter: &Exporter, path: &str) -> Value {
     let (head, body) = ask(exporter, path, "Accept: application/json");
     assert!(head.contains("\r\ncontent-type: application/json\r\n"), "{head}");
-    serde_json::from_str(&body).unwrap()
+    let value = serde_json::from_str(&body).unwrap();
+    let schema = LazyLock::force(&SCHEMA);
+    assert!(schema.is_valid(&value), "{:?}: {value:#}", schema.validate(&value));
+    value
 }
 
 fn code(head: &str) -> &str {
@@ -300,7 +310,7 @@ fn where_nobody_is_asked_pages_say_so() {
     let file = kit::file("no-targets.yml", "targets: []\n");
     let exporter = exporter(&file, &[]);
     for path in ["/3-shake-status", "/status"] {
-        assert!(html(&exporter, path).contains("No target is configured: nobody is asked."), "{path}");
+        assert!(html(&exporter, path).contains("No target is configured: nobody is asked</h1>"), "{path}");
     }
     assert_eq!(json(&exporter, "/3-shake-status")["target"], Value::Null);
     assert_eq!(exporter.ask("GET", "/status").1, "0 targets\n");
