@@ -225,8 +225,27 @@ fn nobody_knows_that_it_was_up_while_nobody_looked() {
     told.run(at(0), None);
     told.run(at(4), None);
     assert_eq!(told.track.since(), Some(milliseconds(at(0))));
-    told.run(at(9), None);
-    assert_eq!(told.track.since(), Some(milliseconds(at(9))), "three intervals and a minute have gone by");
+    told.run(at(14), None);
+    assert_eq!(
+        told.track.since(),
+        Some(milliseconds(at(14))),
+        "more than three intervals and six minutes have gone by"
+    );
+}
+
+#[test]
+fn that_it_is_up_is_known_after_a_start_since_when_it_is() {
+    let folder = Folder::new();
+    let at = |minutes| nine() + Duration::from_secs(minutes * MINUTE);
+    let told = Told::new(folder.open().0);
+    for minutes in 0..20 {
+        told.run(at(minutes), None);
+        told.history.commit();
+    }
+    drop(told);
+    let told = Told::new(folder.open().0);
+    told.run(at(20), None);
+    assert_eq!(told.track.since(), Some(milliseconds(at(0))));
 }
 
 #[test]

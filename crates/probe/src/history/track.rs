@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,11 @@ use crate::engine::lock;
 use crate::journal::State;
 use crate::report::RunReport;
 
-/// A longer time without a run is not known to be what was before and after it.
-const UNWATCHED: Duration = Duration::from_secs(60);
+/// As long as nothing else is new, when the last run was is written so often: it would be all that most commits write.
+const LAST_EVERY_MS: u64 = 5 * 60 * 1000;
+/// A longer time without a run, besides some intervals, is not known to be what was before and after it. When the last run was
+/// may be known from a file alone.
+const UNWATCHED: Duration = Duration::from_secs(6 * 60);
 /// Of an incident's detail.
 const MOST_DETAIL: usize = 300;
 
@@ -59,6 +62,8 @@ pub struct Track {
     /// Whether more is kept of it than days.
     detailed: AtomicBool,
     row: Mutex<Row>,
+    /// When the last run was as far as what is to be written goes, in milliseconds of Unix time.
+    written: AtomicI64,
 }
 
 /// A run that has ended.
@@ -72,7 +77,13 @@ pub(super) struct Ended<'a> {
 
 impl Track {
     pub(super) fn new(name: &str, row: Row) -> Self {
-        Self { name: name.into(), id: row.id, detailed: AtomicBool::new(false), row: Mutex::new(row) }
+        Self {
+            name: name.into(),
+            id: row.id,
+            detailed: AtomicBool::new(false),
+            row: Mutex::new(row),
+            written: AtomicI64::new(i64::MIN),
+        }
     }
 
     pub(super) fn name(&self) -> Arc<str> {
@@ -179,7 +190,12 @@ impl Track {
                 }
             }
         }
-        changes.row = Some((self.name.clone(), row.clone()));
+        let written = self.written.load(Ordering::Relaxed);
+        let is_old = start.abs_diff(written) > LAST_EVERY_MS;
+        if same.is_none() || is == Is::Down || is_old {
+            self.written.store(start, Ordering::Relaxed);
+            changes.row = Some((self.name.clone(), row.clone()));
+        }
     }
 
     /// So many runs that were due did not take place.
