@@ -24,6 +24,8 @@ const HARMLESS: [HeaderName; 6] = [
 ];
 /// What is shorter is a word that may stand anywhere.
 const SHORTEST_SECRET: usize = 4;
+/// The same of a part of one.
+const SHORTEST_WORD: usize = 6;
 
 /// The request of a run, with its secrets, so it lives no longer than the run.
 pub(crate) struct Request {
@@ -56,7 +58,7 @@ impl Request {
             } else {
                 headers.push((name.clone(), header_value(name, &value)?));
                 if !HARMLESS.contains(name) {
-                    secrets.push(value);
+                    secrets.extend(with_words(value));
                 }
             }
         }
@@ -88,7 +90,7 @@ impl Request {
         headers.extend(defaults.into_iter().flatten());
         let body = module.body.as_ref().map(|body| body.bytes().map_err(|error| unreadable("body", &error)));
         let body = body.transpose()?;
-        secrets.extend(body.as_deref().and_then(|body| Some(std::str::from_utf8(body).ok()?.to_owned())));
+        secrets.extend(body.as_deref().and_then(|body| str::from_utf8(body).ok()).into_iter().flat_map(with_words));
         secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Ok(Self {
@@ -165,6 +167,14 @@ impl Request {
         let downgraded = self.first.scheme() == "https" && url.scheme() == "http";
         (host == first || url.domain().is_some() && below) && !downgraded
     }
+}
+
+/// A text, and its words: who says what he was told may take it apart, or put it into quotes.
+fn with_words(text: impl Into<String>) -> Vec<String> {
+    let text = text.into();
+    let of_word = |c: char| c.is_alphanumeric() || "-._~+/@".contains(c);
+    let words = text.split(|c| !of_word(c)).filter(|word| word.len() >= SHORTEST_WORD).map(str::to_owned);
+    words.chain([text.clone()]).collect()
 }
 
 fn without_port(authority: &str) -> String {
