@@ -70,7 +70,66 @@ pub(crate) fn failed_run(report: &RunReport, target: &Target, sample: usize) -> 
         }
     }
     run["curl"] = crate::curl::command(report, target).into();
+    if !fits(&run) {
+        cut(&mut run, report);
+    }
     run
+}
+
+/// Of a failed run that is kept, in bytes: what a peer says must not fill a disk.
+const MOST: usize = 16 << 10;
+/// Of a text in one that is cut, in characters.
+const MOST_TEXT: usize = 500;
+/// Of names of a certificate, and of addresses that were tried.
+const MOST_ITEMS: usize = 10;
+
+fn fits(run: &Value) -> bool {
+    run.to_string().len() <= MOST
+}
+
+/// Leaves out what is long: headers and certificates but the first, then the beginning of the body, and then all hops but the last.
+fn cut(run: &mut Value, report: &RunReport) {
+    run["cut"] = true.into();
+    shorten(run);
+    let hops = |run: &mut Value, change: &dyn Fn(&mut Value)| {
+        run["hops"].as_array_mut().into_iter().flatten().for_each(change);
+    };
+    hops(run, &|hop| {
+        hop["headers"] = json!([]);
+        if let Some(chain) = hop.pointer_mut("/tls/chain").and_then(Value::as_array_mut) {
+            chain.truncate(1);
+        }
+    });
+    if !fits(run) {
+        hops(run, &|hop| _ = hop.as_object_mut().and_then(|hop| hop.remove("body_sample")));
+    }
+    if !fits(run) {
+        let others = report.hops.len().saturating_sub(1);
+        run["hops"].as_array_mut().map(|hops| hops.drain(..others.min(hops.len())).count());
+    }
+}
+
+/// Cuts long texts and lists, but for the body's.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some((end, _)) = text.char_indices().nth(MOST_TEXT) {
+                text.truncate(end);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in
+                members.iter_mut().filter(|(name, _)| !["body_sample", "curl"].contains(&name.as_str()))
+            {
+                if let (Value::Array(items), "names" | "tried") = (&mut *member, name.as_str()) {
+                    items.truncate(MOST_ITEMS);
+                }
+                shorten(member);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        _ => {}
+    }
 }
 
 /// As many of its characters as fit into so many bytes.
@@ -151,6 +210,47 @@ mod tests {
         for (nanos, text) in [(0, "0.0"), (1, "1e-9"), (100_000, "0.0001"), (1_200_000_001, "1.200000001")] {
             assert_eq!(seconds(Duration::from_nanos(nanos)).to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_failed_run_that_is_kept_is_bounded_whatever_a_peer_says() {
+        let url = |path: &str| crate::target::parse_url(&format!("https://a.test/{path}")).unwrap();
+        let client = crate::Client::new(crate::Module::default(), &crate::Roots::BuiltIn).unwrap().into();
+        let target = Target {
+            name: "a".to_owned(),
+            spec: crate::Spec { url: url(""), timeout: Duration::from_secs(1), client },
+            module: String::new(),
+            interval: Duration::from_secs(60),
+            slow_after: None,
+            labels: Vec::new(),
+            metrics: crate::Detail::Totals,
+        };
+        let certificate = Certificate {
+            subject: "CN=long".repeat(1_000),
+            issuer: String::new(),
+            names: vec!["a.test".repeat(40); 500],
+            serial: String::new(),
+            fingerprint: String::new(),
+            not_before: 0,
+            not_after: 0,
+        };
+        let hop = |path: &str| {
+            let mut hop = Hop::new(url(path), Duration::ZERO);
+            hop.tls = Some(Tls { chain: vec![certificate.clone(); 10].into(), ..Tls::default() });
+            hop.headers = vec![("x".to_owned(), "y".repeat(1_000)); 2];
+            hop.sample = Some("\u{1}".repeat(4_096));
+            hop.tried = vec![("127.0.0.1:1".parse().unwrap(), "z".repeat(100)); 100];
+            hop
+        };
+        let mut report = crate::engine::panicked(SystemTime::now(), tokio::time::Instant::now());
+        for (hops, sample, is_cut) in [(1, 0, true), (1, 4_096, true), (11, 4_096, true)] {
+            report.hops = (0..hops).map(|_| hop(&"p".repeat(5_000))).collect();
+            let run = failed_run(&report, &target, sample);
+            assert!(fits(&run) && run["cut"] == is_cut, "{hops} hops: {} bytes", run.to_string().len());
+            assert_eq!((&run["reason"], run["hops"].as_array().unwrap().len()), (&"internal".into(), 1));
+        }
+        report.hops = vec![Hop::new(url(""), Duration::ZERO)];
+        assert_eq!(failed_run(&report, &target, 9)["cut"], Value::Null);
     }
 
     #[test]

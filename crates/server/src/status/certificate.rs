@@ -12,13 +12,13 @@ const DAY: i64 = 24 * 60 * 60;
 /// The leaf, with what is to be said of its chain.
 pub(super) struct Leaf<'a> {
     /// That of the report.
-    pub(super) tls: &'a Value,
-    pub(super) subject: &'a str,
-    pub(super) issuer: &'a str,
+    tls: &'a Value,
+    subject: &'a str,
+    issuer: &'a str,
     /// Unix time.
     not_after: i64,
     /// Of the chain's first to end.
-    pub(super) chain_not_after: i64,
+    chain_not_after: i64,
     now: i64,
 }
 
@@ -71,11 +71,19 @@ impl<'a> Leaf<'a> {
         (self.chain_not_after < self.not_after).then(|| ends(self.chain_not_after, self.now))
     }
 
+    /// Whose it is.
+    pub(super) fn subject(&self) -> String {
+        words::short(if self.subject.is_empty() { "(no subject)" } else { self.subject }, 60)
+    }
+
+    pub(super) fn issuer(&self) -> String {
+        words::short(if self.issuer.is_empty() { "(no name)" } else { self.issuer }, 60)
+    }
+
     pub(super) fn sentence(&self) -> String {
-        let subject = if self.subject.is_empty() { "(no subject)" } else { self.subject };
         let chain = self.chain_end().map(|end| format!("; another of its chain {end}")).unwrap_or_default();
         let rejected = if self.rejected().is_some() { ", not trusted" } else { "" };
-        format!("{}, {}{chain}{rejected}", words::short(subject, 60), self.end())
+        format!("{}, {}{chain}{rejected}", self.subject(), self.end())
     }
 }
 
