@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 pub use self::cell::{Cell, Counts, Span};
 pub use self::incident::Incident;
@@ -27,6 +27,7 @@ use self::track::{Ended, Row};
 use self::usual::Usual;
 use crate::engine::lock;
 use crate::journal::State;
+use crate::json::unix_ms;
 use crate::report::{Phases, RunReport};
 use crate::target::Target;
 
@@ -183,9 +184,9 @@ impl History {
         let kept = report.failure.is_some() && track.is_detailed();
         let json = kept.then(|| {
             let sample = self.inner.config.body_sample;
-            crate::json::failed_run(report, target, sample).to_string().into_bytes()
+            crate::json::failed_run(report, target, sample).into_bytes()
         });
-        let id = kept.then(|| run_id(track.id, milliseconds(report.outcome.at)));
+        let id = kept.then(|| run_id(track.id, unix_ms(report.outcome.at)));
         let ended = Ended { report, state, interval: target.interval, json };
         track.ended(ended, lock(&self.inner.recent).now.of(track.id));
         id
@@ -202,8 +203,7 @@ impl History {
         Past { snapshot, changes, id: track.id, incident: track.incident(), detailed: track.is_detailed() }
     }
 
-    /// The report of a failed run, by the id that its incident or the log has, as JSON; with the name of its target, as long as that
-    /// is asked.
+    /// The report of a failed run, by the id that its incident or the log has, as JSON.
     pub fn run(&self, id: &str) -> Option<serde_json::Value> {
         let (target, at) = id.split_once('-')?;
         let target = u32::from_str_radix(target, 16).ok()?;
@@ -362,11 +362,6 @@ impl Past {
         starts.dedup();
         starts.into_iter().rev().map(|at| (at, run_id(self.id, at))).collect()
     }
-}
-
-/// In Unix time.
-pub(crate) fn milliseconds(at: SystemTime) -> i64 {
-    at.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default()
 }
 
 fn run_id(target: u32, at: i64) -> String {

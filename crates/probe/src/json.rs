@@ -59,8 +59,8 @@ pub fn to_public_json(report: &RunReport, target: &Target) -> Value {
 }
 
 /// What a failed run of a target found, with all that is kept to explain it: the headers of each response, the first `sample` bytes of the
-/// last body, and the command that asks the same again.
-pub(crate) fn failed_run(report: &RunReport, target: &Target, sample: usize) -> Value {
+/// last body, and the command that asks the same again; as text.
+pub(crate) fn failed_run(report: &RunReport, target: &Target, sample: usize) -> String {
     let mut run = to_public_json(report, target);
     for (n, hop) in report.hops.iter().enumerate() {
         let headers = hop.headers.iter().map(|(name, value)| json!([name, value])).collect();
@@ -70,10 +70,8 @@ pub(crate) fn failed_run(report: &RunReport, target: &Target, sample: usize) -> 
         }
     }
     run["curl"] = crate::curl::command(report, target).into();
-    if !fits(&run) {
-        cut(&mut run, report);
-    }
-    run
+    let text = run.to_string();
+    if text.len() <= MOST { text } else { cut(run, report).to_string() }
 }
 
 /// Of a failed run that is kept, in bytes: what a peer says must not fill a disk.
@@ -88,25 +86,26 @@ fn fits(run: &Value) -> bool {
 }
 
 /// Leaves out what is long: headers and certificates but the first, then the beginning of the body, and then all hops but the last.
-fn cut(run: &mut Value, report: &RunReport) {
+fn cut(mut run: Value, report: &RunReport) -> Value {
     run["cut"] = true.into();
-    shorten(run);
+    shorten(&mut run);
     let hops = |run: &mut Value, change: &dyn Fn(&mut Value)| {
         run["hops"].as_array_mut().into_iter().flatten().for_each(change);
     };
-    hops(run, &|hop| {
+    hops(&mut run, &|hop| {
         hop["headers"] = json!([]);
         if let Some(chain) = hop.pointer_mut("/tls/chain").and_then(Value::as_array_mut) {
             chain.truncate(1);
         }
     });
-    if !fits(run) {
-        hops(run, &|hop| _ = hop.as_object_mut().and_then(|hop| hop.remove("body_sample")));
+    if !fits(&run) {
+        hops(&mut run, &|hop| _ = hop.as_object_mut().and_then(|hop| hop.remove("body_sample")));
     }
-    if !fits(run) {
+    if !fits(&run) {
         let others = report.hops.len().saturating_sub(1);
         run["hops"].as_array_mut().map(|hops| hops.drain(..others.min(hops.len())).count());
     }
+    run
 }
 
 /// Cuts long texts and lists, but for the body's.
@@ -136,6 +135,11 @@ fn shorten(value: &mut Value) {
 fn first(text: &str, bytes: usize) -> &str {
     let end = text.char_indices().map(|(start, c)| start + c.len_utf8()).take_while(|end| *end <= bytes).last();
     &text[..end.unwrap_or_default()]
+}
+
+/// Milliseconds of Unix time, by which the history knows runs and incidents; 0 before 1970.
+pub fn unix_ms(at: SystemTime) -> i64 {
+    at.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default()
 }
 
 /// Unix time in RFC 3339, in UTC; `None` for years that the RFC cannot write.
@@ -242,15 +246,18 @@ mod tests {
             hop.tried = vec![("127.0.0.1:1".parse().unwrap(), "z".repeat(100)); 100];
             hop
         };
+        let kept = |report: &RunReport, sample| -> Value {
+            serde_json::from_str(&failed_run(report, &target, sample)).unwrap()
+        };
         let mut report = crate::engine::panicked(SystemTime::now(), tokio::time::Instant::now());
         for (hops, sample, is_cut) in [(1, 0, true), (1, 4_096, true), (11, 4_096, true)] {
             report.hops = (0..hops).map(|_| hop(&"p".repeat(5_000))).collect();
-            let run = failed_run(&report, &target, sample);
+            let run = kept(&report, sample);
             assert!(fits(&run) && run["cut"] == is_cut, "{hops} hops: {} bytes", run.to_string().len());
             assert_eq!((&run["reason"], run["hops"].as_array().unwrap().len()), (&"internal".into(), 1));
         }
         report.hops = vec![Hop::new(url(""), Duration::ZERO)];
-        assert_eq!(failed_run(&report, &target, 9)["cut"], Value::Null);
+        assert_eq!(kept(&report, 9)["cut"], Value::Null);
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub use engine::{Applied, Engine, EngineConfig};
 pub use evidence::SAMPLE;
 pub use history::{Cell, Cells, Counts, History, HistoryConfig, HistoryError, Incident, Past, Sketch, Span, Track};
 pub use journal::{State, Watched};
-pub use json::{rfc3339, to_json, to_public_json};
+pub use json::{rfc3339, to_json, to_public_json, unix_ms};
 pub use module::{
     Authorization, BasicAuth, Compression, HeaderMatch, IpProtocol, Module, Pem, RedirectPolicy, Secret, SecretError,
     StatusCodes, TlsConfig, TlsVersion,

@@ -119,7 +119,8 @@ impl Tls {
 }
 
 impl Hop {
-    pub(crate) fn new(url: Url, start: Duration) -> Self {
+    /// One that is about to begin.
+    pub fn new(url: Url, start: Duration) -> Self {
         Self {
             url,
             start,

@@ -238,12 +238,12 @@ fn badge(watched: &Watched, wanted: &Wanted, now: SystemTime) -> askama::Result<
         None => summary.word().to_owned(),
         Some(window) => {
             let view = View::of(watched, now);
-            let found = view.windows.iter().find(|known| known.name.replace(' ', "") == *window);
+            let found = view.windows.iter().find(|known| known.word() == *window);
             let Some(found) = found else {
                 return Ok(Page::text("uptime: not known; write 24h, 7d, 30d or 90d\n".to_owned())
                     .with(StatusCode::BAD_REQUEST));
             };
-            found.counts.uptime().map_or_else(|| "no data".to_owned(), words::percent)
+            words::uptime(&found.counts)
         }
     };
     Ok(Page::new("image/svg+xml", html::badge(summary.title(), &message, summary.state)?))

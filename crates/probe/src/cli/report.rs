@@ -244,20 +244,10 @@ mod tests {
 
     fn hop(chain: Vec<Certificate>) -> Hop {
         Hop {
-            url: probe::parse_url("https://a.test/").unwrap(),
-            start: Duration::ZERO,
-            phases: Phases::default(),
             tried: vec![("[::1]:443".parse().unwrap(), "no answer in time".to_owned())],
             address: Some("127.0.0.1:443".parse().unwrap()),
             tls: Some(Tls { chain: chain.into(), ..Tls::default() }),
-            version: None,
-            status: None,
-            redirects: false,
-            content_length: None,
-            last_modified: None,
-            body: None,
-            headers: Vec::new(),
-            sample: None,
+            ..Hop::new(probe::parse_url("https://a.test/").unwrap(), Duration::ZERO)
         }
     }
 

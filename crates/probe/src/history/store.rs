@@ -430,7 +430,7 @@ impl Unreadable {
 
 /// A name beside it that nothing has.
 fn aside(path: &Path, now: SystemTime) -> PathBuf {
-    let stamp = crate::json::rfc3339(super::milliseconds(now) / 1000).unwrap_or_default().replace(':', "-");
+    let stamp = crate::json::rfc3339(crate::json::unix_ms(now) / 1000).unwrap_or_default().replace(':', "-");
     let named = |n: u32| {
         let more = if n == 0 { String::new() } else { format!("-{n}") };
         path.with_file_name(format!("{FILE}.set-aside-{stamp}{more}"))

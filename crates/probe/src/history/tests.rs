@@ -6,6 +6,8 @@ mod properties;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use std::time::UNIX_EPOCH;
+
 use metrics_core::{Outcome, Phase, Reason};
 
 use super::*;
@@ -194,27 +196,27 @@ fn an_incident_lasts_from_the_first_run_that_failed_to_the_first_that_succeeded(
     let told = Told::new(folder.open().0);
     let at = |minutes| nine() + Duration::from_secs(minutes * MINUTE);
     told.run(at(0), None);
-    assert_eq!((told.track.since(), told.past().incidents()), (Some(milliseconds(at(0))), Vec::new()));
+    assert_eq!((told.track.since(), told.past().incidents()), (Some(unix_ms(at(0))), Vec::new()));
     let first = told.run(at(1), Some(Reason::TlsExpired)).unwrap();
     told.run(at(2), Some(Reason::ConnectRefused));
     // Which says nothing of the target.
     let ours = report(at(3), Some(Reason::DnsFailure));
     told.history.ended(&told.track, &told.target, &ours, State::Unknown);
-    assert_eq!(told.track.since(), Some(milliseconds(at(3))));
+    assert_eq!(told.track.since(), Some(unix_ms(at(3))));
     drop(told);
 
     // It lasts while the program does not run.
     let told = Told::new(folder.open().0);
     told.run(at(4), Some(Reason::TlsExpired));
-    assert_eq!(told.track.since(), Some(milliseconds(at(1))));
+    assert_eq!(told.track.since(), Some(unix_ms(at(1))));
     let (start, lasting) = told.past().incidents().remove(0);
-    assert_eq!((start, lasting.end, lasting.failed), (milliseconds(at(1)), None, 3));
+    assert_eq!((start, lasting.end, lasting.failed), (unix_ms(at(1)), None, 3));
     assert_eq!(lasting.reasons, [("tls_expired".to_owned(), 2), ("connect_refused".to_owned(), 1)]);
     assert_eq!((lasting.detail.as_str(), &lasting.run), ("because of tls_expired", &first));
     told.run(at(5), None);
     let ended = told.past().incidents();
-    assert_eq!((ended.len(), ended[0].1.end), (1, Some(milliseconds(at(5)))));
-    assert_eq!(told.track.since(), Some(milliseconds(at(5))));
+    assert_eq!((ended.len(), ended[0].1.end), (1, Some(unix_ms(at(5)))));
+    assert_eq!(told.track.since(), Some(unix_ms(at(5))));
     assert_eq!(told.sum(Span::Day, at(5)), Counts { good: 2, slow: 0, failed: 3, unknown: 1 });
 }
 
@@ -224,13 +226,9 @@ fn nobody_knows_that_it_was_up_while_nobody_looked() {
     let at = |minutes| nine() + Duration::from_secs(minutes * MINUTE);
     told.run(at(0), None);
     told.run(at(4), None);
-    assert_eq!(told.track.since(), Some(milliseconds(at(0))));
+    assert_eq!(told.track.since(), Some(unix_ms(at(0))));
     told.run(at(14), None);
-    assert_eq!(
-        told.track.since(),
-        Some(milliseconds(at(14))),
-        "more than three intervals and six minutes have gone by"
-    );
+    assert_eq!(told.track.since(), Some(unix_ms(at(14))), "more than three intervals and six minutes have gone by");
 }
 
 #[test]
@@ -245,7 +243,7 @@ fn that_it_is_up_is_known_after_a_start_since_when_it_is() {
     drop(told);
     let told = Told::new(folder.open().0);
     told.run(at(20), None);
-    assert_eq!(told.track.since(), Some(milliseconds(at(0))));
+    assert_eq!(told.track.since(), Some(unix_ms(at(0))));
 }
 
 #[test]
@@ -296,7 +294,7 @@ fn rings_are_bounded_and_the_first_run_of_every_incident_is_there() {
     let past = told.past();
     let incidents = past.incidents();
     assert_eq!((incidents.len(), past.runs().len()), (100, 120));
-    assert_eq!(incidents[0].0, milliseconds(start) + 1_490_000, "the last first");
+    assert_eq!(incidents[0].0, unix_ms(start) + 1_490_000, "the last first");
     for (_, incident) in &incidents {
         assert!(told.history.run(&incident.run).is_some(), "{}", incident.run);
     }
@@ -317,7 +315,7 @@ fn of_targets_beyond_the_bound_only_days_and_the_state_are_known() {
     history.commit();
     let b = history.past(&tracks[1]);
     assert!(!b.is_detailed() && b.runs().is_empty());
-    assert_eq!(tracks[1].since(), Some(milliseconds(nine())));
+    assert_eq!(tracks[1].since(), Some(unix_ms(nine())));
     assert_eq!(b.incidents().len(), 1, "the one that lasts");
     let cells = Span::ALL.map(|span| b.cells(span, span.kept(), nine()).len());
     assert_eq!(cells, [0, 0, 1]);
@@ -379,7 +377,7 @@ fn an_outage_of_our_own_is_no_long_incident_of_the_target() {
     unknown(2);
     told.run(at(60), None);
     let ours = told.past().incidents();
-    assert_eq!((ours.len(), ours[0].1.end, ours[0].1.failed), (1, Some(milliseconds(at(1))), 1));
+    assert_eq!((ours.len(), ours[0].1.end, ours[0].1.failed), (1, Some(unix_ms(at(1))), 1));
     // What was down before is not known to be up.
     told.run(at(61), Some(Reason::ConnectRefused));
     unknown(62);

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::cell::{Counts, Span};
 use super::incident::Incident;
 use super::pending::Changes;
-use super::{milliseconds, run_id};
+use super::run_id;
 use crate::engine::lock;
 use crate::journal::State;
+use crate::json::unix_ms;
 use crate::report::RunReport;
 
 /// As long as nothing else is new, when the last run was is written so often: it would be all that most commits write.
@@ -117,7 +118,7 @@ impl Track {
     pub(super) fn ended(&self, ended: Ended<'_>, changes: &mut Changes) {
         let Ended { report, state, interval, json } = ended;
         let outcome = &report.outcome;
-        let (at, start) = (outcome.at, milliseconds(outcome.at));
+        let (at, start) = (outcome.at, unix_ms(outcome.at));
         let mut counts = Counts::default();
         let is = match state {
             State::Down => Is::Down,
@@ -171,18 +172,11 @@ impl Track {
                     changes.incidents.insert(begun, incident);
                 }
             }
-            Is::Up => {
-                if let Some((begun, mut incident)) = row.incident.take().map(|lasting| *lasting) {
-                    incident.end = Some(start);
-                    if self.is_detailed() {
-                        changes.incidents.insert(begun, incident);
-                    }
-                }
-            }
-            // Whether an incident lasts is not known; but one that was of our own side from the start was none of the target's.
-            Is::Unknown => {
-                let ours = row.incident.take_if(|lasting| lasting.1.is_ours());
-                if let Some((begun, mut incident)) = ours.map(|lasting| *lasting) {
+            Is::Up | Is::Unknown => {
+                // While nobody is reached, it is not known whether one lasts; but one that was of our own side from the start was none of
+                // the target's.
+                let ended = row.incident.take_if(|lasting| is == Is::Up || lasting.1.is_ours());
+                if let Some((begun, mut incident)) = ended.map(|lasting| *lasting) {
                     incident.end = Some(start);
                     if self.is_detailed() {
                         changes.incidents.insert(begun, incident);

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
+use super::words;
 use crate::landing::POLICY;
 
 /// A page as it is sent.
@@ -67,5 +68,5 @@ impl Page {
 
 fn tag(body: &str) -> String {
     let digest = digest(&SHA256, body.as_bytes());
-    digest.as_ref()[..12].iter().fold(String::new(), |tag, byte| format!("{tag}{byte:02x}"))
+    words::hex(&digest.as_ref()[..12])
 }

@@ -95,12 +95,13 @@ pub(super) fn latency(points: &[(i64, Cell)]) -> Option<Latency> {
         let mut path = String::new();
         let mut pen_is_down = false;
         for (n, (_, cell)) in points.iter().enumerate() {
-            if let Some(time) = quantile(cell, q) {
+            let time = quantile(cell, q);
+            if let Some(time) = time {
                 // A point by itself is a short line.
                 let to = if pen_is_down { "L" } else { "M" };
                 path = format!("{path}{to}{:.1} {:.1}h.1", x(n), y(time));
             }
-            pen_is_down = quantile(cell, q).is_some();
+            pen_is_down = time.is_some();
         }
         path
     };

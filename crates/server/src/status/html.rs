@@ -46,7 +46,7 @@ impl Frame {
             query.push(("search", wanted.search.clone()));
         }
         let query = query.iter().map(|(name, value)| format!("{name}={}", url_encoded(value))).collect::<Vec<_>>();
-        let at = words::rfc3339(words::unix_ms(now)).replace('T', " ").replace('Z', "");
+        let at = words::rfc3339(probe::unix_ms(now)).replace('T', " ").replace('Z', "");
         Self {
             root: "../".repeat(depth),
             refresh: wanted.refresh,
@@ -126,7 +126,6 @@ struct Share {
 impl Share {
     fn of(window: &Window) -> Self {
         let counts = &window.counts;
-        let percent = counts.uptime().map_or_else(|| "no data".to_owned(), words::percent);
         let mut runs = match counts.scheduled() {
             0 => "no run was due".to_owned(),
             scheduled => format!("{} of {scheduled} runs good", counts.good),
@@ -139,7 +138,7 @@ impl Share {
         if let Some(watched) = window.watched {
             runs = format!("{runs}, within {}", words::lasting(watched));
         }
-        Self { name: window.name, percent, runs }
+        Self { name: window.name, percent: words::uptime(counts), runs }
     }
 }
 
@@ -186,7 +185,7 @@ pub(super) fn target(view: &View, frame: &Frame) -> askama::Result<String> {
         Some(Good::Soon) => ("▲", "slow"),
         Some(Good::Yes) | None => ("✓", "up"),
     };
-    let last_at = summary.last.as_ref().map(|last| words::unix_ms(last.outcome.at));
+    let last_at = summary.last.as_ref().map(|last| probe::unix_ms(last.outcome.at));
     let target = summary.target.as_ref();
     let page = TargetPage {
         frame,
@@ -249,6 +248,16 @@ pub(super) struct Listed<'a> {
     pub(super) uptime: Counts,
 }
 
+impl Listed<'_> {
+    fn mark(&self) -> &'static str {
+        mark(self.summary.state)
+    }
+
+    fn uptime(&self) -> String {
+        words::uptime(&self.uptime)
+    }
+}
+
 #[derive(Template)]
 #[template(path = "targets.html")]
 struct TargetsPage<'a> {
@@ -258,15 +267,9 @@ struct TargetsPage<'a> {
     counted: String,
     all: usize,
     search: &'a str,
-    rows: Vec<ListRow<'a>>,
+    rows: &'a [Listed<'a>],
     page: usize,
     pages: usize,
-}
-
-struct ListRow<'a> {
-    summary: &'a Summary,
-    mark: &'static str,
-    uptime: String,
 }
 
 /// One page of those that were found; `found` are all of them, the worst first.
@@ -279,14 +282,6 @@ pub(super) fn list(
     frame: &Frame,
 ) -> askama::Result<String> {
     let worst = found.first().map_or(State::Pending, |summary| summary.state);
-    let row = |listed: &Listed<'_>| {
-        let uptime = listed.uptime.uptime().map_or_else(|| "no data".to_owned(), words::percent);
-        (mark(listed.summary.state), uptime)
-    };
-    let rows = rows.iter().map(|listed| {
-        let (mark, uptime) = row(listed);
-        ListRow { summary: listed.summary, mark, uptime }
-    });
     TargetsPage {
         frame,
         class: worst.as_str(),
@@ -294,7 +289,7 @@ pub(super) fn list(
         counted: counted(found, all),
         all,
         search: &wanted.search,
-        rows: rows.collect(),
+        rows,
         page,
         pages,
     }

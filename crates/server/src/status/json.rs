@@ -25,7 +25,7 @@ pub(super) fn target(view: &View) -> Value {
         .iter()
         .map(|window| {
             let mut value = counts(&window.counts);
-            value["window"] = window.name.replace(' ', "").into();
+            value["window"] = window.word().into();
             value["watched_seconds"] = window.watched.map(|watched| watched.as_secs()).into();
             value
         })
@@ -88,7 +88,7 @@ impl<'a> Known<'a> {
             reason: summary.reason_word(),
             status: outcome.and_then(|outcome| outcome.status),
             total_seconds: outcome.map(|outcome| outcome.total.as_secs_f64()),
-            at: outcome.map(|outcome| words::rfc3339(words::unix_ms(outcome.at))),
+            at: outcome.map(|outcome| words::rfc3339(probe::unix_ms(outcome.at))),
         }
     }
 }

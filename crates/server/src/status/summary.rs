@@ -25,7 +25,7 @@ impl Summary {
         let (state, last) = (watched.state(), watched.last());
         // Before the first run it is the one of another life of this program.
         let since = watched.since().filter(|_| last.is_some());
-        let now = words::unix_ms(now);
+        let now = probe::unix_ms(now);
         Self { name: watched.name().to_owned(), target: watched.target(), state, since, last, now }
     }
 
@@ -52,7 +52,7 @@ impl Summary {
                 format!("is slow: {}", self.answer(report, &limit.unwrap_or_default()))
             }
             State::Down => {
-                let since = self.since.unwrap_or_else(|| words::unix_ms(outcome.at));
+                let since = self.since.unwrap_or_else(|| probe::unix_ms(outcome.at));
                 let long = words::lasting(words::between(since, self.now));
                 format!("is down since {} ({long}): {}", words::since(since, self.now), reason())
             }
@@ -72,7 +72,7 @@ impl Summary {
     }
 
     fn age(&self, report: &RunReport) -> String {
-        let age = words::between(words::unix_ms(report.outcome.at), self.now);
+        let age = words::between(probe::unix_ms(report.outcome.at), self.now);
         format!("{} ago", words::lasting(age))
     }
 

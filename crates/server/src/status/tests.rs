@@ -34,25 +34,6 @@ fn target(slow_after: Option<Duration>) -> Target {
     }
 }
 
-fn base_hop() -> Hop {
-    Hop {
-        url: probe::parse_url("https://3-shake.com/?key=canary").unwrap(),
-        start: Duration::ZERO,
-        phases: Phases::default(),
-        tried: Vec::new(),
-        address: None,
-        tls: None,
-        version: None,
-        status: None,
-        redirects: false,
-        content_length: None,
-        last_modified: None,
-        body: None,
-        headers: Vec::new(),
-        sample: None,
-    }
-}
-
 fn report(reason: Option<Reason>, total: u64, days_left: i64) -> RunReport {
     let ms = Duration::from_millis;
     let certificate = Certificate {
@@ -67,7 +48,7 @@ fn report(reason: Option<Reason>, total: u64, days_left: i64) -> RunReport {
     let reached_tls = reason != Some(Reason::DnsFailure);
     let mut phases = Phases::default();
     phases[Phase::Resolve as usize] = Some(ms(1));
-    let mut hop = base_hop();
+    let mut hop = Hop::new(probe::parse_url("https://3-shake.com/?key=canary").unwrap(), Duration::ZERO);
     if reached_tls {
         phases[Phase::Connect as usize] = Some(ms(20));
         phases[Phase::Tls as usize] = Some(ms(41));

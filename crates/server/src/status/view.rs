@@ -96,6 +96,11 @@ impl View {
 }
 
 impl Window {
+    /// For programs: `24h`.
+    pub(super) fn word(&self) -> String {
+        self.name.replace(' ', "")
+    }
+
     fn of(name: &'static str, span: Span, cells: &[(u32, Cell)], count: u32, now: SystemTime) -> Self {
         let last = span.number(now);
         let first = last.saturating_sub(count - 1);
@@ -111,7 +116,9 @@ impl Window {
 
 /// The cells from one number to another.
 fn within(cells: &[(u32, Cell)], first: u32, last: u32) -> impl Iterator<Item = &Cell> {
-    cells.iter().filter(move |(number, _)| (first..=last).contains(number)).map(|(_, cell)| cell)
+    let place = |before: &dyn Fn(u32) -> bool| cells.partition_point(|(number, _)| before(*number));
+    let (from, to) = (place(&|number| number < first), place(&|number| number <= last));
+    cells[from..to].iter().map(|(_, cell)| cell)
 }
 
 /// The last `count` numbers, each with its cell if there is one.

@@ -1,16 +1,12 @@
 //! Times, durations and reasons as people read them. All times are in UTC: who reads may be anywhere.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+use probe::Counts;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-
-/// Milliseconds of Unix time.
-pub(super) fn unix_ms(at: SystemTime) -> i64 {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
 
 /// Between two times in milliseconds of Unix time; nothing where the clock went back.
 pub(super) fn between(from: i64, to: i64) -> Duration {
@@ -84,6 +80,11 @@ pub(super) fn percent(share: f64) -> String {
     if share >= 1.0 { "100 %".to_owned() } else { format!("{:.2} %", hundredths / 1e2) }
 }
 
+/// The share of good runs, where any was due.
+pub(super) fn uptime(counts: &Counts) -> String {
+    counts.uptime().map_or_else(|| "no data".to_owned(), percent)
+}
+
 /// Why a run failed, by the word that metrics have for it, and the status of the answer, if there was one.
 pub(super) fn reason(word: &str, status: Option<u16>) -> String {
     let words = match word {
@@ -118,6 +119,11 @@ pub(super) fn reason(word: &str, status: Option<u16>) -> String {
         other => other,
     };
     words.to_owned()
+}
+
+/// Two digits a byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 /// A text of a peer on one line, no longer than `most` characters.
