@@ -21,7 +21,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Build) -> Result<()> {
 }
 
 fn image(sh: &Shell, crates: Crates) -> Result<()> {
-    let stack = Stack::from_env(sh)?;
+    let stack = Stack::from_env(sh, &[])?;
     stack.build(crates)?;
     println!("{} ({})", stack.image(), mebibytes(stack.image_size()?));
     Ok(())

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::stack::Stack;
+use crate::stack::{Profile, Stack};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
-    Stack::from_env(sh)?.down()
+    Stack::from_env(sh, &Profile::ALL)?.down()
 }

@@ -3,21 +3,28 @@
 // The macro writes `pub` items into this private module.
 #![allow(unreachable_pub)]
 
+use crate::stack::Profile;
 use crate::test::suite::Suite;
 
 xflags::xflags! {
     /// Tasks of this workspace. Start with `cargo xtask up`, or `cargo xtask up --native` without a container engine.
     ///
-    /// Environment: ACTIX_EXPORTER_PORT (2121) and PROMETHEUS_PORT (9090) are the ports on 127.0.0.1,
-    /// COMPOSE_PROJECT_NAME (actix-exporter) names the stack; ACTIX_EXPORTER_TARGET and the like reach the exporter.
+    /// Environment: ACTIX_EXPORTER_PORT (2121), PROMETHEUS_PORT (9090), ALERTMANAGER_PORT (9093) and GRAFANA_PORT (3000) are
+    /// the ports on 127.0.0.1, COMPOSE_PROJECT_NAME (actix-exporter) names the stack; ACTIX_EXPORTER_TARGET and the like
+    /// reach the exporter, EXPORTER_CONFIG is the folder that it finds at /etc/actix-exporter: docs/stack.md.
     cmd xtask {
-        /// Build and start the exporter and Prometheus, wait until both work, print their URLs.
+        /// Build and start the exporter and Prometheus, wait until both work, print what they do and their URLs.
+        /// What runs already stays as it is, or is brought up to date.
         cmd up {
+            /// alertmanager, grafana or fleet (three exporters more, which share targets): start that, too; repeatable.
+            repeated --profile profile: Profile
             /// Without containers: the server and a local `prometheus`, in the foreground until Ctrl-C.
             optional --native
             /// Put the crates into the build context first: for build containers that reach no crate registry.
             optional --vendor
         }
+        /// What each service of the stack is doing.
+        cmd ps {}
         /// Stop the stack, and remove its containers, network and volumes.
         cmd down {}
         /// Follow the logs of the stack.
@@ -69,14 +76,14 @@ xflags::xflags! {
                 optional --check
             }
         }
-        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, prometheus, parsers, stack.
+        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, parsers, stack.
         /// As root on Debian it installs what the suites need and is missing.
         cmd test {
             /// Install nothing: a suite whose needs are missing is skipped.
             optional --no-setup
             /// A skipped test is a failure.
             optional --no-skips
-            /// cargo, clocks, resolver, blackbox, browser, doors, prometheus, parsers or stack
+            /// cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, parsers or stack
             repeated suite: Suite
         }
     }

@@ -11,6 +11,7 @@ mod logs;
 mod native;
 mod process;
 mod prometheus;
+mod ps;
 mod stack;
 mod test;
 mod up;
@@ -48,8 +49,9 @@ fn run(command: XtaskCmd) -> anyhow::Result<ExitCode> {
     let sh = Shell::new()?;
     sh.change_dir(root());
     match command {
-        XtaskCmd::Up(flags) if flags.native => native::run(&sh)?,
+        XtaskCmd::Up(flags) if flags.native => native::run(&sh, &flags)?,
         XtaskCmd::Up(flags) => up::run(&sh, &flags)?,
+        XtaskCmd::Ps(_) => ps::run(&sh)?,
         XtaskCmd::Down(_) => down::run(&sh)?,
         XtaskCmd::Logs(flags) => logs::run(&sh, &flags)?,
         XtaskCmd::Build(flags) => build::run(&sh, &flags)?,

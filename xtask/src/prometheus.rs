@@ -18,20 +18,29 @@ pub(crate) const NATIVE_HISTOGRAMS: &str = "--enable-feature=native-histograms";
 /// The exporter as the stack's network knows it.
 const TARGET: &str = "actix_exporter:2121";
 const INTERVAL: &str = "scrape_interval: 15s";
+const EVALUATION: &str = "evaluation_interval: 15s";
+/// The rules, as the configuration names them, and as this workspace does.
+const RULES_THERE: &str = "rules/*.yml";
+const RULES: &str = "compose/prometheus/rules/*.yml";
 
-/// The shipped configuration with another target and, where asked for, another interval.
+/// The shipped configuration for this machine: its rules by their whole path, another target and, where asked for, another interval of
+/// scrapes and rules. Without Alertmanager, which has its name in the stack's network alone.
 pub(crate) fn rewrite(config: &str, target: &str, interval: Option<&str>) -> Result<String> {
-    ensure!(
-        config.contains(TARGET),
-        "{CONFIG} has no target {TARGET}: restore it, or change it in xtask/src/prometheus.rs too"
-    );
-    let config = config.replace(TARGET, target);
-    let Some(interval) = interval else { return Ok(config) };
-    ensure!(
-        config.contains(INTERVAL),
-        "{CONFIG} has no `{INTERVAL}`: restore it, or change it in xtask/src/prometheus.rs too"
-    );
-    Ok(config.replace(INTERVAL, &format!("scrape_interval: {interval}")))
+    let rules = crate::root().join(RULES).display().to_string();
+    let mut config = replaced(config, RULES_THERE, &rules)?;
+    config = replaced(&config, TARGET, target)?;
+    if let Some(interval) = interval {
+        config = replaced(&config, INTERVAL, &format!("scrape_interval: {interval}"))?;
+        config = replaced(&config, EVALUATION, &format!("evaluation_interval: {interval}"))?;
+    }
+    let sections = config.split("\n\n").filter(|section| !section.contains("\nalerting:"));
+    Ok(sections.collect::<Vec<_>>().join("\n\n"))
+}
+
+fn replaced(config: &str, part: &str, by: &str) -> Result<String> {
+    let there = config.contains(part);
+    ensure!(there, "{CONFIG} has no `{part}`: restore it, or change it in xtask/src/prometheus.rs too");
+    Ok(config.replace(part, by))
 }
 
 /// A running Prometheus. Its data and log lie in the folder it was given.
@@ -73,7 +82,7 @@ impl Prometheus {
     pub(crate) fn wait_up(&mut self, limit: Duration) -> Result<()> {
         wait::until("Prometheus sees the exporter up", limit, |last| {
             self.check()?;
-            Ok(self.api.up(last))
+            Ok(self.api.up(1.0, last))
         })
     }
 
@@ -104,15 +113,15 @@ impl Api {
         Api { url: format!("http://{address}") }
     }
 
-    /// `Some` once the exporter's target is up; a Prometheus that does not answer yet is waited for.
-    pub(crate) fn up(&self, last: &mut String) -> Option<()> {
-        let value = self.value(r#"up{job="actix_exporter"}"#);
+    /// `Some` once that many exporters are up; a Prometheus that does not answer yet is waited for.
+    pub(crate) fn up(&self, exporters: f64, last: &mut String) -> Option<()> {
+        let value = self.value(r#"sum(up{job="actix_exporter"})"#);
         *last = match &value {
-            Ok(Some(up)) => format!("up is {up}"),
+            Ok(Some(up)) => format!("{up} of {exporters} up"),
             Ok(None) => "no scrape yet".to_owned(),
             Err(error) => format!("{error:#}"),
         };
-        matches!(value, Ok(Some(up)) if up >= 1.0).then_some(())
+        matches!(value, Ok(Some(up)) if up >= exporters).then_some(())
     }
 
     /// The first sample of an instant query.
@@ -161,17 +170,34 @@ mod tests {
             rewritten.contains("scrape_interval: 15s") && rewritten.contains("job_name: 'actix_exporter'"),
             "{rewritten}"
         );
+        assert!(
+            rewritten.contains("/compose/prometheus/rules/*.yml") && !rewritten.contains("alerting:"),
+            "{rewritten}"
+        );
     }
 
     #[test]
     fn the_interval_is_rewritten_where_asked_for() {
         let rewritten = rewrite(&shipped(), "127.0.0.1:4711", Some("1s")).unwrap();
         assert!(rewritten.contains("scrape_interval: 1s\n"), "{rewritten}");
+        assert!(rewritten.contains("evaluation_interval: 1s\n"), "{rewritten}");
     }
 
     #[test]
     fn a_configuration_without_the_target_is_no_silent_success() {
-        let message = rewrite("scrape_interval: 15s", "127.0.0.1:1", None).unwrap_err().to_string();
+        let message = rewrite("rules/*.yml", "127.0.0.1:1", None).unwrap_err().to_string();
         assert!(message.contains(CONFIG) && message.contains("actix_exporter:2121"), "{message}");
+    }
+
+    /// Prometheus 2.42, which Debian has, cannot include one file in another.
+    #[test]
+    fn the_fleet_has_the_same_configuration_but_for_its_targets() {
+        let fleet = std::fs::read_to_string(crate::root().join("compose/prometheus/fleet.yml")).unwrap();
+        let rules = |text: &str| {
+            let lines = text.lines().filter(|line| !line.starts_with('#') && !line.contains("targets:"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(rules(&fleet), rules(&shipped()));
+        assert!(fleet.contains("targets: ['actix_exporter:2121', 'shard_1:2121', 'shard_2:2121', 'replica:2121']"));
     }
 }

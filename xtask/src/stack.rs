@@ -1,14 +1,19 @@
-//! The compose stack: its project, ports, image, and what of it is there.
+//! The compose stack: its project, image, and what of it is there.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+pub(crate) mod services;
+pub(crate) mod state;
+mod vendor;
+
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Cmd, Shell, cmd};
+
+use self::services::EXPORTER;
+pub(crate) use self::services::{Ports, Profile};
+use self::vendor::Vendor;
 
 use crate::engine::Client;
 use crate::process;
@@ -16,6 +21,9 @@ use crate::prometheus::Api;
 use crate::wait;
 
 pub(crate) const FILE: &str = "compose/compose.yaml";
+/// Where pages of the exporter link to for graphs.
+const GRAPH_URL: &str = "ACTIX_EXPORTER_WEB_GRAPH_URL";
+const PROMETHEUS_CONFIG: &str = "PROMETHEUS_CONFIG";
 /// How the Dockerfile's message ends when the build container gets no crates.
 const NO_CRATES: &str = "run cargo vendor first";
 
@@ -33,60 +41,14 @@ impl Crates {
     }
 }
 
-/// The ports on 127.0.0.1 that users see.
-#[derive(Clone, Copy)]
-pub(crate) struct Ports {
-    pub(crate) exporter: SocketAddr,
-    pub(crate) prometheus: SocketAddr,
-}
-
-impl Ports {
-    pub(crate) fn from_env(sh: &Shell) -> Result<Ports> {
-        Ok(Ports { exporter: port(sh, EXPORTER_PORT, 2121)?, prometheus: port(sh, PROMETHEUS_PORT, 9090)? })
-    }
-
-    /// One clear line before anything is built or started, rather than an engine's words after it.
-    pub(crate) fn check_free(self, ours: impl Fn(SocketAddr) -> bool) -> Result<()> {
-        for (address, variable) in [(self.exporter, EXPORTER_PORT), (self.prometheus, PROMETHEUS_PORT)] {
-            let taken = TcpListener::bind(address).is_err_and(|error| error.kind() == ErrorKind::AddrInUse);
-            ensure!(
-                !taken || ours(address),
-                "port {} on {} is taken by another program: stop it, or choose another port with {variable}=PORT",
-                address.port(),
-                address.ip(),
-            );
-        }
-        Ok(())
-    }
-
-    pub(crate) fn print_urls(self) {
-        let (exporter, prometheus) = (self.exporter.port(), self.prometheus.port());
-        println!("metrics      http://localhost:{exporter}/metrics");
-        println!("status       http://localhost:{exporter}/3-shake-status");
-        println!("prometheus   http://localhost:{prometheus}/targets");
-    }
-}
-
-const EXPORTER_PORT: &str = "ACTIX_EXPORTER_PORT";
-const PROMETHEUS_PORT: &str = "PROMETHEUS_PORT";
-
-fn port(sh: &Shell, variable: &str, default: u16) -> Result<SocketAddr> {
-    // Empty counts as unset, as it does in compose.yaml.
-    let port = match sh.var(variable).unwrap_or_default().as_str() {
-        "" => default,
-        text => text.parse().ok().filter(|port| *port != 0).with_context(|| {
-            format!("environment variable {variable}: `{text}` is no port; give a number from 1 to 65535")
-        })?,
-    };
-    Ok((Ipv4Addr::LOCALHOST, port).into())
-}
-
 /// One compose project.
 pub(crate) struct Stack<'a> {
     pub(crate) sh: &'a Shell,
     pub(crate) client: Client,
     pub(crate) project: String,
     pub(crate) ports: Ports,
+    /// What is started beside the exporter and Prometheus.
+    pub(crate) profiles: Vec<Profile>,
     /// The tag of the image.
     pub(crate) version: String,
     /// The commit, as it was at first: a container whose build arguments change is replaced.
@@ -96,8 +58,8 @@ pub(crate) struct Stack<'a> {
 }
 
 impl Stack<'_> {
-    /// The stack that users mean.
-    pub(crate) fn from_env(sh: &Shell) -> Result<Stack<'_>> {
+    /// The stack that users mean, with these profiles.
+    pub(crate) fn from_env<'s>(sh: &'s Shell, profiles: &[Profile]) -> Result<Stack<'s>> {
         let or =
             |variable, default: &str| sh.var(variable).ok().filter(|text| !text.is_empty()).unwrap_or(default.into());
         Ok(Stack {
@@ -105,6 +67,7 @@ impl Stack<'_> {
             client: Client::detect(sh)?,
             project: or("COMPOSE_PROJECT_NAME", "actix-exporter"),
             ports: Ports::from_env(sh)?,
+            profiles: profiles.to_vec(),
             version: or("ACTIX_EXPORTER_VERSION", "dev"),
             revision: revision(sh),
             env: Vec::new(),
@@ -112,12 +75,20 @@ impl Stack<'_> {
     }
 
     pub(crate) fn compose<'s>(&'s self, args: impl IntoIterator<Item = &'s str>) -> Cmd<'s> {
+        let unless_set = |variable| self.sh.var(variable).is_ok_and(|text| !text.is_empty());
+        let mut chosen: Vec<(&str, String)> = self.ports.variables().collect();
+        if !unless_set(GRAPH_URL) {
+            chosen.push((GRAPH_URL, self.ports.graph_url(&self.profiles)));
+        }
+        if self.profiles.contains(&Profile::Fleet) && !unless_set(PROMETHEUS_CONFIG) {
+            chosen.push((PROMETHEUS_CONFIG, "fleet.yml".to_owned()));
+        }
         self.client
             .cmd(self.sh)
             .args(["-p", &self.project, "-f", FILE])
+            .args(self.profiles.iter().flat_map(|profile| ["--profile", profile.name()]))
             .args(args)
-            .env(EXPORTER_PORT, self.ports.exporter.port().to_string())
-            .env(PROMETHEUS_PORT, self.ports.prometheus.port().to_string())
+            .envs(chosen)
             .env("ACTIX_EXPORTER_VERSION", &self.version)
             .env("ACTIX_EXPORTER_REVISION", &self.revision)
             .envs(self.env.iter().map(|(name, value)| (*name, value)))
@@ -159,7 +130,7 @@ impl Stack<'_> {
     fn build_cmd(&self) -> Cmd<'_> {
         // The classic builder of docker-compose 1.29 leaves the container of a failed step behind.
         let force_rm = (self.client == Client::DockerCompose).then_some("--force-rm");
-        self.compose(["build"].into_iter().chain(force_rm).chain(["actix_exporter"]))
+        self.compose(["build"].into_iter().chain(force_rm).chain([EXPORTER]))
     }
 
     fn build_vendored(&self) -> Result<()> {
@@ -171,28 +142,37 @@ impl Stack<'_> {
         self.compose(["up", "-d"]).run().context("the stack did not start, the output above says why")
     }
 
-    /// Waits until both services are healthy and Prometheus has scraped the exporter.
+    /// Waits until all services are healthy and Prometheus has scraped each exporter.
     pub(crate) fn wait_healthy(&self, limit: Duration) -> Result<()> {
-        for service in ["actix_exporter", "prometheus"] {
+        for service in services::of(&self.profiles) {
+            let name = service.name;
             let mut shown = String::new();
-            wait::until(&format!("{service} is healthy"), limit, |last| {
-                *last = self.health(service)?;
+            wait::until(&format!("{name} is healthy"), limit, |last| {
+                *last = self.health(name)?;
                 if *last != shown {
-                    println!("{service}: {last}");
+                    println!("{name}: {last}");
                     shown.clone_from(last);
                 }
+                // It would be so again and again.
+                let is_hopeless = last.starts_with("restarting") || last.ends_with("unhealthy");
+                ensure!(
+                    !is_hopeless,
+                    "{name} does not work ({last}): its last words are above, or in `cargo xtask logs`"
+                );
                 Ok((last == "running, healthy").then_some(()))
             })?;
         }
+        let exporters = if self.profiles.contains(&Profile::Fleet) { 4.0 } else { 1.0 };
         println!("prometheus: waiting for its first scrape");
-        wait::until("Prometheus sees the exporter up", limit, |last| Ok(self.api().up(last)))
+        wait::until("Prometheus sees the exporter up", limit, |last| Ok(self.api().up(exporters, last)))
     }
 
     pub(crate) fn api(&self) -> Api {
-        Api::on(self.ports.prometheus)
+        Api::on(self.ports.prometheus())
     }
 
-    fn health(&self, service: &str) -> Result<String> {
+    /// What the engine says of it.
+    pub(crate) fn health(&self, service: &str) -> Result<String> {
         let Some(id) = self.container(service)? else { return Ok("no container".to_owned()) };
         self.inspect(&id, "{{.State.Status}}, {{.State.Health.Status}}")
     }
@@ -205,6 +185,28 @@ impl Stack<'_> {
         let service = format!("label=com.docker.compose.service={service}");
         let ids = self.engine(["ps", "--all", "--quiet", "--filter", &self.label(), "--filter", &service]).read()?;
         Ok(ids.lines().next().map(str::to_owned))
+    }
+
+    /// Services that have a container.
+    pub(crate) fn there(&self) -> Result<Vec<&'static str>> {
+        let mut there = Vec::new();
+        for service in &services::SERVICES {
+            if self.container(service.name)?.is_some() {
+                there.push(service.name);
+            }
+        }
+        Ok(there)
+    }
+
+    /// What runs of a profile stays part of the stack.
+    pub(crate) fn keep_profiles(&mut self) -> Result<()> {
+        let there = self.there()?;
+        for service in services::SERVICES.iter().filter(|service| there.contains(&service.name)) {
+            if let Some(profile) = service.profile.filter(|profile| !self.profiles.contains(profile)) {
+                self.profiles.push(profile);
+            }
+        }
+        Ok(())
     }
 
     /// Whether a container of this very stack publishes the address: a second `up` must not take itself for a stranger.
@@ -250,76 +252,14 @@ pub(crate) fn revision(sh: &Shell) -> String {
     cmd!(sh, "git rev-parse --short=12 HEAD").quiet().ignore_stderr().read().unwrap_or("unknown".into())
 }
 
-/// The crates in the build context, for as long as the build takes.
-struct Vendor {
-    dir: PathBuf,
-    ours: bool,
-}
-
-impl Vendor {
-    fn make(sh: &Shell) -> Result<Vendor> {
-        let dir = sh.current_dir().join("vendor");
-        // A copy that somebody made himself is renewed, and kept.
-        let vendor = Vendor { ours: !dir.exists(), dir };
-        cmd!(sh, "cargo vendor --quiet --locked vendor")
-            .ignore_stdout()
-            .run()
-            .context("cannot copy the crates into vendor/")?;
-        Ok(vendor)
-    }
-}
-
-impl Drop for Vendor {
-    fn drop(&mut self) {
-        if self.ours
-            && let Err(error) = fs::remove_dir_all(&self.dir)
-        {
-            eprintln!("warning: cannot remove {}: {error}", self.dir.display());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
-    use xshell::Shell;
-
-    use super::{EXPORTER_PORT, Ports, says_no_crates};
+    use super::says_no_crates;
 
     #[test]
     fn the_dockerfiles_message_is_told_from_the_command_that_holds_it() {
         let dockerfile = std::fs::read_to_string(crate::root().join("compose/Dockerfile")).unwrap();
         assert!(dockerfile.contains(super::NO_CRATES) && !says_no_crates(&dockerfile), "{dockerfile}");
         assert!(says_no_crates("#8 0.5 cannot fetch the crates: run cargo vendor first\n"));
-    }
-
-    #[test]
-    fn ports_come_from_the_environment_and_empty_counts_as_unset() {
-        let sh = Shell::new().unwrap();
-        sh.set_var(EXPORTER_PORT, "12121");
-        sh.set_var("PROMETHEUS_PORT", "");
-        let ports = Ports::from_env(&sh).unwrap();
-        assert_eq!((ports.exporter.port(), ports.prometheus.port()), (12121, 9090));
-    }
-
-    #[test]
-    fn a_wrong_port_names_the_variable_and_the_value() {
-        for wrong in ["0", "65536", "http", "-1"] {
-            let sh = Shell::new().unwrap();
-            sh.set_var(EXPORTER_PORT, wrong);
-            let message = Ports::from_env(&sh).err().unwrap().to_string();
-            assert!(message.contains(EXPORTER_PORT) && message.contains(wrong), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_taken_port_is_named_unless_it_is_our_own() {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = taken.local_addr().unwrap();
-        let ports = Ports { exporter: address, prometheus: address };
-        let message = ports.check_free(|_| false).unwrap_err().to_string();
-        assert!(message.contains(&format!("port {}", address.port())) && message.contains(EXPORTER_PORT), "{message}");
-        ports.check_free(|_| true).unwrap();
     }
 }

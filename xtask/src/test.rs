@@ -4,6 +4,7 @@ mod blackbox;
 mod browser;
 mod cargo;
 mod clocks;
+mod dashboards;
 mod doors;
 mod exporter;
 mod formats;
@@ -14,9 +15,11 @@ mod network;
 mod parsers;
 mod prometheus;
 mod resolver;
+mod rules;
 pub(crate) mod setup;
 mod stack;
 pub(crate) mod suite;
+mod tls_peer;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -44,6 +47,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
             Suite::Blackbox => blackbox::run(sh, &setup, &mut tally),
             Suite::Browser => browser::run(sh, &setup, &mut tally),
             Suite::Doors => doors::run(sh, &setup, &mut tally),
+            Suite::Rules => rules::run(sh, &setup, &mut tally),
             Suite::Prometheus => prometheus::run(sh, &setup, &mut tally),
             Suite::Parsers => parsers::run(sh, &setup, &mut tally),
             Suite::Stack => stack::run(sh, &setup, &mut tally),

@@ -100,7 +100,7 @@ pub(crate) async fn run(
     let asked = engine.clone();
     let blackbox = Blackbox { engine: engine.clone(), demands: demanded.clone(), gate, offset };
 
-    let status = Status::new(engine.clone(), &paths, flags.paths.external_url());
+    let status = Status::new(engine.clone(), &paths, flags.paths.external_url(), flags.graphs.graph_url.clone());
     let ready = Ready::default();
     let readiness = ready.clone();
     let routes = move |config: &mut ServiceConfig| {

@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::limits;
 use crate::listen::ListenFlags;
 use crate::logging::LogFlags;
+use crate::status::GraphFlags;
 use crate::storage::StorageFlags;
 use crate::web::limits::Limits;
 use crate::web::paths::PathFlags;
@@ -96,6 +97,9 @@ pub(crate) struct Flags {
 
     #[command(flatten)]
     pub(crate) paths: PathFlags,
+
+    #[command(flatten)]
+    pub(crate) graphs: GraphFlags,
 
     #[command(flatten)]
     pub(crate) limits: Limits,

@@ -7,6 +7,7 @@ mod answer;
 mod certificate;
 mod chart;
 mod feed;
+mod graph;
 mod html;
 mod json;
 mod run;
@@ -29,6 +30,7 @@ use tokio::sync::Semaphore;
 use self::accept::{Form, Wanted};
 use self::answer::Page;
 use self::feed::Told;
+pub(crate) use self::graph::{GraphFlags, GraphUrl};
 use self::html::{Frame, Listed, ROWS};
 use self::run::Run;
 use self::summary::{Summary, title};
@@ -43,6 +45,7 @@ pub(crate) struct Status {
     prefix: String,
     /// Where others find the routes, for links out of the feed: with a slash at its end, or nothing.
     base: String,
+    graph: Option<GraphUrl>,
     turns: Arc<Semaphore>,
 }
 
@@ -60,11 +63,11 @@ enum Subject {
 }
 
 impl Status {
-    /// `external` is the URL at which others find the server.
-    pub(crate) fn new(engine: Arc<Engine>, paths: &Paths, external: Option<&str>) -> Self {
+    /// `external` is the URL at which others find the server, `graph` that of graphs of a target.
+    pub(crate) fn new(engine: Arc<Engine>, paths: &Paths, external: Option<&str>, graph: Option<GraphUrl>) -> Self {
         let base = external.map(|url| format!("{}/", url.trim_end_matches('/'))).unwrap_or_default();
         let turns = Arc::new(Semaphore::new(TURNS));
-        Self { engine, prefix: paths.prefix().to_owned(), base, turns }
+        Self { engine, prefix: paths.prefix().to_owned(), base, graph, turns }
     }
 
     pub(crate) fn route(&self, config: &mut ServiceConfig) {
@@ -94,7 +97,7 @@ impl Status {
             Ok(wanted) => wanted,
             Err(line) => return Page::text(line + "\n").with(StatusCode::BAD_REQUEST).answer(&request),
         };
-        let frame = Frame::new(&request, &wanted, &self.prefix, now);
+        let frame = Frame::new(&request, &wanted, &self.prefix, now).with(self.graph.clone());
         let _turn = self.turns.clone().acquire_owned().await;
         // The history may be on a disk.
         let page = web::block(move || self.page(&subject, &wanted, &frame, now)).await;

@@ -34,13 +34,18 @@ impl Exporter {
         flags: &[&str],
         variables: &[(&str, &Path)],
     ) -> Result<Exporter> {
-        let mut command = Command::new(binary);
-        // What the caller has set for his own exporter is not this test's.
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ACTIX_EXPORTER_")) {
-            command.env_remove(name);
-        }
-        command.args(["--web.listen-address", "127.0.0.1:0", "--target", target]).args(flags);
+        let mut command = plain(binary);
+        command.args(["--target", target]).args(flags);
         command.envs(variables.iter().copied());
+        Exporter::start(&mut command, &dir.join("server.log"))
+    }
+
+    /// The server with many targets, of a file that names peers on this machine; and with a web configuration, which has metrics too.
+    pub(super) fn configured(binary: &Path, dir: &Path, targets: &Path) -> Result<Exporter> {
+        let web = dir.join("web.yml");
+        std::fs::write(&web, "http_server_config: {headers: {X-Frame-Options: deny}}\n")?;
+        let mut command = plain(binary);
+        command.arg("--config.file").arg(targets).arg("--web.config.file").arg(web);
         Exporter::start(&mut command, &dir.join("server.log"))
     }
 
@@ -72,11 +77,22 @@ impl Exporter {
     }
 }
 
+/// What the caller has set for his own exporter is not a test's.
+fn plain(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ACTIX_EXPORTER_")) {
+        command.env_remove(name);
+    }
+    command.args(["--web.listen-address", "127.0.0.1:0"]);
+    command
+}
+
 /// The server logs it, an example prints a URL. A line half written has no end yet.
 fn address_in(log: &str) -> Option<SocketAddr> {
     let (complete, _) = log.rsplit_once('\n')?;
     complete.lines().find_map(|line| {
-        let url = line.split_once("listening on ").map_or(line, |(_, url)| url).strip_prefix("http://")?;
+        let url = line.split_once("listening on ").map_or(line, |(_, url)| url);
+        let url = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
         url.split(['/', '"', ' ']).next()?.parse().ok()
     })
 }
@@ -91,6 +107,7 @@ mod tests {
         assert_eq!(address_in(line), None);
         assert_eq!(address_in(&format!("{line}\n")).unwrap().port(), 4711);
         assert_eq!(address_in("http://127.0.0.1:4711/metrics\n").unwrap().port(), 4711);
+        assert_eq!(address_in(&format!("{}\n", line.replace("http:", "https:"))).unwrap().port(), 4711);
         assert_eq!(address_in("probing http://127.0.0.1:1\n"), None);
     }
 }

@@ -150,6 +150,22 @@ impl Setup<'_> {
         which("chromedriver").context("still no `chromedriver` in PATH after its installation")
     }
 
+    pub(crate) fn openssl(&self) -> Result<()> {
+        if which("openssl").is_some() { Ok(()) } else { self.apt(&["openssl"], Daemons::MayStart) }
+    }
+
+    /// Alertmanager's tool, with Alertmanager beside it.
+    pub(crate) fn amtool(&self) -> Result<PathBuf> {
+        const PACKAGE: &str = "prometheus-alertmanager";
+        if let Ok(path) = self.unpacked("alertmanager", "forky", &[PACKAGE], "amtool") {
+            return Ok(path);
+        }
+        if which("amtool").is_none() {
+            self.apt(&[PACKAGE], Daemons::StayStopped)?;
+        }
+        which("amtool").context("still no `amtool` in PATH after its installation")
+    }
+
     /// What the transcripts of the docs run.
     pub(crate) fn commands_of_the_docs(&self) -> Result<()> {
         ensure!(cmd!(self.sh, "id -u").quiet().read()? == "0", "to be nobody takes root: run this as root");

@@ -52,12 +52,13 @@ struct TestStack<'a>(Stack<'a>);
 
 impl TestStack<'_> {
     fn new(sh: &Shell, client: Client) -> Result<TestStack<'_>> {
-        let ports = Ports { exporter: prometheus::free_address()?, prometheus: prometheus::free_address()? };
+        let ports = Ports::chosen(|_| prometheus::free_address())?;
         Ok(TestStack(Stack {
             sh,
             client,
             project: format!("actix-exporter-test-{}", std::process::id()),
             ports,
+            profiles: Vec::new(),
             version: format!("test-{}", std::process::id()),
             revision: stack::revision(sh),
             env: vec![("ACTIX_EXPORTER_TARGET", "http://actix-exporter:2121/-/healthy".to_owned())],
@@ -103,10 +104,10 @@ fn image_is_bare(stack: &Stack<'_>) -> Result<()> {
 fn taken_port(sh: &Shell, client: Client) -> Result<()> {
     let mut test = TestStack::new(sh, client)?;
     let stranger = TcpListener::bind("127.0.0.1:0")?;
-    test.0.ports.prometheus = stranger.local_addr()?;
+    test.0.ports = Ports::chosen(|_| Ok(stranger.local_addr()?))?;
     let Err(error) = up::start(&test.0, None) else { bail!("up succeeded") };
     let line = format!("{error:#}");
-    let port = test.0.ports.prometheus.port().to_string();
+    let port = test.0.ports.prometheus().port().to_string();
     ensure!(line.contains(&port) && line.lines().count() == 1, "its message is: {line}");
     for kind in ["ps", "network", "volume"] {
         let left = test.0.left(kind)?;
@@ -165,7 +166,7 @@ fn second_up(stack: &Stack<'_>) -> Result<()> {
 }
 
 fn history_survives(stack: &Stack<'_>) -> Result<()> {
-    let url = format!("http://{}/3-shake-status?format=json", stack.ports.exporter);
+    let url = format!("http://{}/3-shake-status?format=json", stack.ports.exporter());
     let good = || -> Result<u64> {
         let status: Value = serde_json::from_str(&http::get(&url)?)?;
         status["uptime"][0]["good"].as_u64().context("no uptime")

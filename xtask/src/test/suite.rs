@@ -17,6 +17,8 @@ pub(crate) enum Suite {
     Browser,
     /// The transcripts of the docs are what happens.
     Doors,
+    /// Prometheus' and Alertmanager's own tools check rules and configurations.
+    Rules,
     /// A real Prometheus scrapes the running server.
     Prometheus,
     /// Parsers of others read the metrics.
@@ -26,13 +28,14 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    pub(crate) const ALL: [Suite; 9] = [
+    pub(crate) const ALL: [Suite; 10] = [
         Suite::Cargo,
         Suite::Clocks,
         Suite::Resolver,
         Suite::Blackbox,
         Suite::Browser,
         Suite::Doors,
+        Suite::Rules,
         Suite::Prometheus,
         Suite::Parsers,
         Suite::Stack,
@@ -44,7 +47,7 @@ impl Suite {
             Suite::Cargo | Suite::Stack => 300,
             Suite::Blackbox | Suite::Prometheus => 120,
             Suite::Browser | Suite::Resolver => 90,
-            Suite::Clocks | Suite::Doors | Suite::Parsers => 60,
+            Suite::Clocks | Suite::Doors | Suite::Parsers | Suite::Rules => 60,
         }
     }
 }
@@ -58,6 +61,7 @@ impl fmt::Display for Suite {
             Suite::Blackbox => "blackbox",
             Suite::Browser => "browser",
             Suite::Doors => "doors",
+            Suite::Rules => "rules",
             Suite::Prometheus => "prometheus",
             Suite::Parsers => "parsers",
             Suite::Stack => "stack",
@@ -71,7 +75,7 @@ impl FromStr for Suite {
     fn from_str(name: &str) -> Result<Suite, String> {
         let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
         known.ok_or(format!(
-            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, browser, doors, prometheus, parsers or stack"
+            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, parsers or stack"
         ))
     }
 }

@@ -10,6 +10,7 @@ use probe::{Counts, Incident, State};
 use super::accept::Wanted;
 use super::certificate::{Good, Leaf};
 use super::chart::{self, Bar, Latency, Waterfall};
+use super::graph::GraphUrl;
 use super::run::Run;
 use super::summary::{Summary, title};
 use super::view::{View, Window};
@@ -30,6 +31,7 @@ pub(super) struct Frame {
     stop: String,
     /// When and by whom it was made.
     asked: String,
+    graph: Option<GraphUrl>,
 }
 
 impl Frame {
@@ -52,12 +54,22 @@ impl Frame {
             refresh: wanted.refresh,
             stop: format!("?{}", query.join("&")),
             asked: format!("Made at {at} by actix-exporter {}", cli::VERSION),
+            graph: None,
         }
+    }
+
+    /// The same, with links to graphs.
+    pub(super) fn with(self, graph: Option<GraphUrl>) -> Self {
+        Self { graph, ..self }
+    }
+
+    fn graph(&self, target: &str) -> Option<String> {
+        self.graph.as_ref().map(|graph| graph.of(target))
     }
 
     /// Of a page that stays as it is.
     fn still(&self) -> Self {
-        Self { root: self.root.clone(), refresh: None, stop: String::new(), asked: self.asked.clone() }
+        Self { root: self.root.clone(), refresh: None, stop: String::new(), asked: self.asked.clone(), graph: None }
     }
 }
 
@@ -331,7 +343,7 @@ pub(super) fn badge(label: &str, message: &str, state: State) -> askama::Result<
 }
 
 /// For a query.
-fn url_encoded(text: &str) -> String {
+pub(super) fn url_encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),

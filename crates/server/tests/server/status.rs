@@ -317,3 +317,15 @@ fn where_nobody_is_asked_pages_say_so() {
     let pending = Exporter::start(&NOBODY);
     assert!(html(&pending, "/status/http://127.0.0.1:1/").contains("<h1 class=\""));
 }
+
+#[test]
+fn a_target_leads_to_its_graphs() {
+    let page = |flags: &[&str]| {
+        let exporter = Exporter::asking_nobody(flags);
+        html(&exporter, "/3-shake-status")
+    };
+    let with = page(&["--web.graph-url", "http://127.0.0.1:9/d/x?var-target={target}&a=b"]);
+    let link = r#"<a href="http://127.0.0.1:9/d/x?var-target=http%3A%2F%2F127.0.0.1%3A1%2F&#38;a=b">Graphs</a>"#;
+    assert!(with.contains(link), "{with}");
+    assert!(!page(&[]).contains("Graphs"));
+}

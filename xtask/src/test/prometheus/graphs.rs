@@ -1,0 +1,55 @@
+//! The shipped rules and dashboards over a running exporter, a scrape each second.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use xshell::Shell;
+
+use super::super::dashboards;
+use super::super::exporter::Exporter;
+use super::super::setup::Binary;
+use super::super::tls_peer::TlsPeer;
+use super::Tally;
+use crate::http;
+use crate::prometheus::{self, Prometheus};
+
+/// A rate over five minutes needs two samples, a minute in each.
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) fn shown_by(binary: &Binary, sh: &Shell, server: &Path, tally: &mut Tally) -> Result<()> {
+    let name = |rule: &str| format!("prometheus {}: {rule}", binary.version);
+    let dir = sh.create_temp_dir()?;
+    let listen = prometheus::free_address()?;
+    let peer = TlsPeer::start(sh, server, &dir.path().join("peer"))?;
+    let targets = dir.path().join("targets.yml");
+    fs::write(&targets, peer.targets(&format!("http://{listen}/-/healthy")))?;
+    let exporter = Exporter::configured(server, dir.path(), &targets)?;
+
+    // The long windows are evaluated every two minutes, which is long to wait.
+    fs::create_dir(dir.path().join("rules"))?;
+    for file in fs::read_dir(crate::root().join("compose/prometheus/rules"))? {
+        let file = file?;
+        let rules = fs::read_to_string(file.path())?;
+        let rules = rules.replace("interval: 30s", "interval: 1s").replace("interval: 2m", "interval: 1s");
+        fs::write(dir.path().join("rules").join(file.file_name()), rules)?;
+    }
+    let config = prometheus::rewrite(&sh.read_file(prometheus::CONFIG)?, &exporter.address.to_string(), Some("1s"))?;
+    let shipped = crate::root().join("compose/prometheus/rules").display().to_string();
+    let config = config.replace(&shipped, &dir.path().join("rules").display().to_string());
+    let mut prometheus = Prometheus::start(&binary.prometheus, dir.path(), &config, listen)?;
+    if !tally.check(&name("sees the exporter of the graphs up"), || prometheus.wait_up(LIMIT)) {
+        return Ok(());
+    }
+    let api = &prometheus.api;
+    tally.check(&name("every rule is evaluated without an error"), || dashboards::rules_work(api, LIMIT).map(drop));
+    tally.check(&name("every expression of the dashboards has an answer"), || dashboards::all_answer(api, LIMIT));
+    // The parser of 2.42 cannot be asked; the files are the same.
+    if !binary.version.starts_with("2.") {
+        tally.check(&name("rules and dashboards name what is exposed"), || {
+            dashboards::names_are_known(api, &http::get(&exporter.url("/metrics"))?)
+        });
+    }
+    Ok(())
+}
