@@ -70,3 +70,61 @@ fn files(folder: &str) -> Result<Vec<String>> {
     files.sort();
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    fn texts(folder: &str) -> Vec<String> {
+        super::files(folder).unwrap().iter().map(|file| fs::read_to_string(crate::root().join(file)).unwrap()).collect()
+    }
+
+    /// Alerts, and where each leads.
+    fn alerts() -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for text in texts("compose/prometheus/rules") {
+            for alert in text.split("- alert: ").skip(1) {
+                let name = alert.lines().next().unwrap().to_owned();
+                let url = alert.split_once("runbook_url: ").map(|(_, rest)| rest.lines().next().unwrap().to_owned());
+                found.push((name.clone(), url.unwrap_or_else(|| panic!("{name} has no runbook_url"))));
+            }
+        }
+        assert!(found.len() >= 14, "{found:?}");
+        found
+    }
+
+    #[test]
+    fn each_alert_has_its_section_in_the_runbook_and_each_section_its_alert() {
+        let runbook = fs::read_to_string(crate::root().join("docs/runbook.md")).unwrap();
+        let sections: Vec<&str> = runbook.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        let alerts = alerts();
+        for (name, url) in &alerts {
+            assert_eq!(url, &format!("docs/runbook.md#{}", name.to_lowercase()), "{name}");
+            assert!(sections.contains(&name.as_str()), "docs/runbook.md has no section {name}");
+        }
+        for section in sections {
+            assert!(alerts.iter().any(|(name, _)| name == section), "there is no alert {section}");
+        }
+    }
+
+    #[test]
+    fn each_alert_is_seen_to_fire_and_to_be_quiet() {
+        let tests = texts("compose/prometheus/tests").concat();
+        for (name, _) in alerts() {
+            let fires = format!("alertname: {name}\n        exp_alerts:\n          - exp_labels");
+            let quiet = format!("alertname: {name}, exp_alerts: []");
+            assert!(tests.contains(&fires), "no unit test in which {name} fires");
+            assert!(tests.contains(&quiet), "no unit test in which {name} is quiet");
+        }
+    }
+
+    #[test]
+    fn each_recorded_value_is_compared_with_one_that_is_known_or_carries_an_alert_that_is() {
+        let tests = texts("compose/prometheus/tests").concat();
+        let rules = texts("compose/prometheus/rules").concat();
+        for record in rules.split("- record: ").skip(1).map(|rest| rest.lines().next().unwrap()) {
+            let uses = rules.matches(record).count() - 1;
+            assert!(tests.contains(record) || uses > 0, "{record} is neither used nor tested");
+        }
+    }
+}
