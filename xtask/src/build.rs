@@ -10,6 +10,9 @@ use xshell::{Cmd, Shell, cmd};
 use crate::flags;
 use crate::stack::{Crates, Stack};
 
+/// What makes a program that needs nothing beside itself, and lists the places to relocate in one bit each instead of 24 bytes.
+pub(crate) const STATIC: &str = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs";
+
 pub(crate) fn run(sh: &Shell, flags: &flags::Build) -> Result<()> {
     if flags.image {
         return image(sh, Crates::from_flag(flags.vendor));
@@ -27,7 +30,7 @@ fn image(sh: &Shell, crates: Crates) -> Result<()> {
     Ok(())
 }
 
-fn static_binary(sh: &Shell) -> Result<PathBuf> {
+pub(crate) fn static_binary(sh: &Shell) -> Result<PathBuf> {
     let host = cmd!(sh, "rustc --version --verbose").quiet().read()?;
     let host = host.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
     if !matches!(host, "x86_64-unknown-linux-gnu" | "aarch64-unknown-linux-gnu") {
@@ -35,7 +38,7 @@ fn static_binary(sh: &Shell) -> Result<PathBuf> {
         return server(sh, &["--release"]);
     }
     // With an explicit --target the flag is not for build scripts and procedure macros, which cannot be static.
-    let flags = format!("{} -C target-feature=+crt-static", sh.var("RUSTFLAGS").unwrap_or_default());
+    let flags = format!("{} {STATIC}", sh.var("RUSTFLAGS").unwrap_or_default());
     let _flags = sh.push_env("RUSTFLAGS", flags.trim());
     server(sh, &["--release", "--target", host])
 }
@@ -71,6 +74,6 @@ fn executables(build: Cmd<'_>, target: &str) -> Result<Vec<PathBuf>> {
     Ok(ours.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).collect())
 }
 
-fn mebibytes(bytes: u64) -> String {
+pub(crate) fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB, {bytes} bytes", bytes as f64 / f64::from(1 << 20))
 }

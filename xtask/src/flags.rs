@@ -39,6 +39,9 @@ xflags::xflags! {
             /// With --image: put the crates into the build context first.
             optional --vendor
         }
+        /// Make target/dist/actix-exporter-VERSION-….tar.gz: static binary, completions, manual page, systemd units, checksums, and
+        /// the list of all crates in it (CycloneDX).
+        cmd dist {}
         /// Check formatting, clippy and the docs; any warning fails.
         cmd lint {}
         /// Measure what something costs; print a table for docs/performance.md.
@@ -76,14 +79,14 @@ xflags::xflags! {
                 optional --check
             }
         }
-        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, parsers, stack.
+        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, stack.
         /// As root on Debian it installs what the suites need and is missing.
         cmd test {
             /// Install nothing: a suite whose needs are missing is skipped.
             optional --no-setup
             /// A skipped test is a failure.
             optional --no-skips
-            /// cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, parsers or stack
+            /// cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers or stack
             repeated suite: Suite
         }
     }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod dist;
 mod down;
 mod engine;
 mod flags;
@@ -55,6 +56,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<ExitCode> {
         XtaskCmd::Down(_) => down::run(&sh)?,
         XtaskCmd::Logs(flags) => logs::run(&sh, &flags)?,
         XtaskCmd::Build(flags) => build::run(&sh, &flags)?,
+        XtaskCmd::Dist(_) => dist::run(&sh)?,
         XtaskCmd::Lint(_) => lint::run(&sh)?,
         XtaskCmd::Bench(flags) => return bench::run(&sh, &flags),
         XtaskCmd::Test(flags) => return Ok(test::run(&sh, &flags)),

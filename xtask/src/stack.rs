@@ -27,6 +27,9 @@ const PROMETHEUS_CONFIG: &str = "PROMETHEUS_CONFIG";
 /// How the Dockerfile's message ends when the build container gets no crates.
 const NO_CRATES: &str = "run cargo vendor first";
 
+/// What docker says when it cannot build that way.
+const NO_BUILDX: &str = "buildx component is missing";
+
 /// Where the build container gets the crates from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Crates {
@@ -53,6 +56,8 @@ pub(crate) struct Stack<'a> {
     pub(crate) version: String,
     /// The commit, as it was at first: a container whose build arguments change is replaced.
     pub(crate) revision: String,
+    /// When that was made.
+    pub(crate) created: String,
     /// Passed through to the exporter, beside the caller's own environment.
     pub(crate) env: Vec<(&'static str, String)>,
 }
@@ -70,6 +75,7 @@ impl Stack<'_> {
             profiles: profiles.to_vec(),
             version: or("ACTIX_EXPORTER_VERSION", "dev"),
             revision: revision(sh),
+            created: created(sh),
             env: Vec::new(),
         })
     }
@@ -91,6 +97,7 @@ impl Stack<'_> {
             .envs(chosen)
             .env("ACTIX_EXPORTER_VERSION", &self.version)
             .env("ACTIX_EXPORTER_REVISION", &self.revision)
+            .env("ACTIX_EXPORTER_CREATED", &self.created)
             .envs(self.env.iter().map(|(name, value)| (*name, value)))
     }
 
@@ -117,6 +124,11 @@ impl Stack<'_> {
             return Ok(());
         }
         ensure!(
+            !output.contains(NO_BUILDX),
+            "{} needs BuildKit, and docker has no buildx: install docker-buildx, or the compose plugin, which brings it",
+            self.client
+        );
+        ensure!(
             says_no_crates(&output) && !wait::interrupted(),
             "{} build failed, its output above says why; without containers: cargo xtask up --native",
             self.client
@@ -128,9 +140,10 @@ impl Stack<'_> {
     }
 
     fn build_cmd(&self) -> Cmd<'_> {
-        // The classic builder of docker-compose 1.29 leaves the container of a failed step behind.
-        let force_rm = (self.client == Client::DockerCompose).then_some("--force-rm");
-        self.compose(["build"].into_iter().chain(force_rm).chain([EXPORTER]))
+        let build = self.compose(["build", EXPORTER]);
+        // Version 1.29 builds by itself unless it is told, and does not know the caches of the Dockerfile.
+        let is_old = self.client == Client::DockerCompose;
+        if is_old { build.env("COMPOSE_DOCKER_CLI_BUILD", "1").env("DOCKER_BUILDKIT", "1") } else { build }
     }
 
     fn build_vendored(&self) -> Result<()> {
@@ -250,6 +263,12 @@ fn says_no_crates(output: &str) -> bool {
 /// The commit, for the binary and the image's label. Without git the image still builds.
 pub(crate) fn revision(sh: &Shell) -> String {
     cmd!(sh, "git rev-parse --short=12 HEAD").quiet().ignore_stderr().read().unwrap_or("unknown".into())
+}
+
+pub(crate) fn created(sh: &Shell) -> String {
+    // Of UTC, so that it is the same wherever the image is built.
+    let time = cmd!(sh, "git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd").env("TZ", "UTC");
+    time.quiet().ignore_stderr().read().unwrap_or("1970-01-01T00:00:00Z".into())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `test`: every suite in its order, one tally, one last line that says how it went.
 
+mod batch;
 mod blackbox;
 mod browser;
 mod cargo;
@@ -11,6 +12,8 @@ mod formats;
 mod forwarder;
 mod jumps;
 mod loopback;
+#[cfg(test)]
+mod manifests;
 mod network;
 mod parsers;
 mod prometheus;
@@ -49,6 +52,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
             Suite::Doors => doors::run(sh, &setup, &mut tally),
             Suite::Rules => rules::run(sh, &setup, &mut tally),
             Suite::Prometheus => prometheus::run(sh, &setup, &mut tally),
+            Suite::Batch => batch::run(sh, &setup, &mut tally),
             Suite::Parsers => parsers::run(sh, &setup, &mut tally),
             Suite::Stack => stack::run(sh, &setup, &mut tally),
         };

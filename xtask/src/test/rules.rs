@@ -1,7 +1,7 @@
 //! Suite `rules`: Prometheus' own tool checks the shipped rules and runs their unit tests, Alertmanager's its configuration.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
@@ -9,6 +9,7 @@ use xshell::{Shell, cmd};
 use super::Tally;
 use super::prometheus::promtool;
 use super::setup::Setup;
+use crate::build;
 
 pub(super) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()> {
     let (rules, tests) = (files("compose/prometheus/rules")?, files("compose/prometheus/tests")?);
@@ -44,6 +45,8 @@ pub(super) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
             Ok(())
         });
     }
+    let server = build::server(sh, &[])?;
+    tally.check("the exporter takes the configurations that are shipped", || shipped_configurations(sh, &server));
     match setup.amtool() {
         Ok(amtool) => {
             tally.check("amtool accepts Alertmanager's configuration", || {
@@ -56,6 +59,44 @@ pub(super) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
             });
         }
         Err(reason) => tally.skip("amtool", &reason),
+    }
+    Ok(())
+}
+
+/// Says the exporter itself.
+fn shipped_configurations(sh: &Shell, server: &Path) -> Result<()> {
+    let check = |args: &[&str]| -> Result<String> {
+        let output = cmd!(sh, "{server} {args...} --config.check").quiet().ignore_status().output()?;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        ensure!(output.status.success(), "{}: {said}", args.join(" "));
+        Ok(said)
+    };
+    let mut asked = 0;
+    for shard in ["1/2", "2/2"] {
+        let said = check(&["--config.file", "compose/exporter/fleet.yml", "--shard", shard])?;
+        let targets =
+            said.lines().find_map(|line| line.strip_prefix("targets: ")?.split(' ').next()?.parse::<u32>().ok());
+        let targets = targets.with_context(|| format!("it says {said}"))?;
+        ensure!(targets > 0, "shard {shard} has nothing to do");
+        asked += targets;
+    }
+    ensure!(asked == 8, "the two shards ask {asked} of 8 targets");
+
+    let configmap = sh.read_file("docs/kubernetes/configmap.yaml")?;
+    let (_, text) =
+        configmap.split_once("actix-exporter.yml: |\n").context("configmap.yaml has no actix-exporter.yml")?;
+    let dir = sh.create_temp_dir()?;
+    let file = dir.path().join("actix-exporter.yml");
+    let text: Vec<&str> = text.lines().map(|line| line.get(4..).unwrap_or_default()).collect();
+    fs::write(&file, text.join("\n"))?;
+    for manifest in ["deployment.yaml", "statefulset.yaml"] {
+        let manifest = sh.read_file(format!("docs/kubernetes/{manifest}"))?;
+        let args = manifest.lines().filter_map(|line| line.trim().strip_prefix("- --")).map(|arg| format!("--{arg}"));
+        let args: Vec<_> = args
+            .map(|arg| arg.replace("/etc/actix-exporter/actix-exporter.yml", &file.display().to_string()))
+            .collect();
+        ensure!(args.len() >= 3, "no arguments were found");
+        check(&args.iter().map(String::as_str).collect::<Vec<_>>())?;
     }
     Ok(())
 }

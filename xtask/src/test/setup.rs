@@ -154,6 +154,23 @@ impl Setup<'_> {
         if which("openssl").is_some() { Ok(()) } else { self.apt(&["openssl"], Daemons::MayStart) }
     }
 
+    /// What looks through unit files; nothing has to run under systemd for that.
+    pub(crate) fn systemd_analyze(&self) -> Result<PathBuf> {
+        if which("systemd-analyze").is_none() {
+            self.apt(&["systemd"], Daemons::StayStopped)?;
+        }
+        which("systemd-analyze").context("still no `systemd-analyze` in PATH after its installation")
+    }
+
+    /// By Debian's name or its own.
+    pub(crate) fn pushgateway(&self) -> Result<PathBuf> {
+        let find = || ["prometheus-pushgateway", "pushgateway"].into_iter().find_map(which);
+        if find().is_none() {
+            self.apt(&["prometheus-pushgateway"], Daemons::StayStopped)?;
+        }
+        find().context("still no `prometheus-pushgateway` in PATH after its installation")
+    }
+
     /// Alertmanager's tool, with Alertmanager beside it.
     pub(crate) fn amtool(&self) -> Result<PathBuf> {
         const PACKAGE: &str = "prometheus-alertmanager";
@@ -230,7 +247,9 @@ impl Setup<'_> {
     /// Both generations of compose, as far as they can be had: the file has to suit both, and the stack needs one.
     fn compose_clients(&self) -> Result<()> {
         let plugin = || Client::DockerPlugin.works(self.sh);
-        if !plugin() && self.unpacked("compose", "trixie", &["docker-compose"], "docker-compose").is_ok() {
+        if !plugin()
+            && self.unpacked("compose", "trixie", &["docker-compose", "docker-buildx"], "docker-compose").is_ok()
+        {
             self.sh.set_var("DOCKER_CONFIG", self.cache.join("compose"));
         }
         if which("docker-compose").is_none()
@@ -254,15 +273,38 @@ impl Setup<'_> {
         Ok(())
     }
 
+    /// Alertmanager's image, or a stand-in of Debian's package.
+    pub(crate) fn alertmanager_image(&self, engine: &str) -> Result<()> {
+        const PACKAGE: &str = "prometheus-alertmanager";
+        let image = format!("prom/alertmanager:{}", self.of_compose("ALERTMANAGER_VERSION")?);
+        self.pull(engine, &image).or_else(|why| {
+            let Ok(program) = self.unpacked("alertmanager", "forky", &[PACKAGE], PACKAGE) else { return Err(why) };
+            println!("set-up: making a stand-in of {image}");
+            let (sh, dir) = (self.sh, self.sh.create_temp_dir()?);
+            sh.copy_file(program, dir.path().join("alertmanager"))?;
+            sh.copy_file("/bin/busybox", dir.path().join("wget"))?;
+            fs::write(
+                dir.path().join("Dockerfile"),
+                "FROM debian:bookworm-slim\nCOPY alertmanager wget /bin/\nRUN mkdir /alertmanager && chown 65534 /alertmanager\n\
+                 USER 65534:65534\nVOLUME /alertmanager\nENTRYPOINT [\"/bin/alertmanager\"]\n",
+            )?;
+            let dir = dir.path();
+            cmd!(sh, "{engine} build --quiet --tag {image} {dir}").env("DOCKER_BUILDKIT", "0").quiet().ignore_stdout().run()?;
+            Ok(())
+        })
+    }
+
     /// The names that compose.yaml gives the images of the toolchain and of Prometheus.
     fn image_names(&self) -> Result<(String, String)> {
+        let prometheus = self.of_compose("PROMETHEUS_VERSION")?;
+        Ok((self.of_compose("RUST_IMAGE")?, format!("prom/prometheus:{prometheus}")))
+    }
+
+    /// What compose.yaml makes of a variable.
+    fn of_compose(&self, variable: &str) -> Result<String> {
+        let set = self.sh.var(variable).ok().filter(|value| !value.is_empty());
         let compose = self.sh.read_file(stack::FILE)?;
-        let value = |variable| {
-            let set = self.sh.var(variable).ok().filter(|value| !value.is_empty());
-            set.or_else(|| default_of(&compose, variable))
-                .with_context(|| format!("{} names no {variable}", stack::FILE))
-        };
-        Ok((value("RUST_IMAGE")?, format!("prom/prometheus:{}", value("PROMETHEUS_VERSION")?)))
+        set.or_else(|| default_of(&compose, variable)).with_context(|| format!("{} names no {variable}", stack::FILE))
     }
 
     fn pull(&self, engine: &str, image: &str) -> Result<()> {

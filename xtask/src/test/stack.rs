@@ -1,5 +1,9 @@
 //! Suite `stack`: the compose stack on a real engine, with every compose client there is.
 
+mod archive;
+mod image;
+mod watched;
+
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -12,7 +16,7 @@ use super::setup::Setup;
 use crate::engine::Client;
 use crate::http;
 use crate::prometheus;
-use crate::stack::{self, Crates, Ports, Stack};
+use crate::stack::{self, Crates, Ports, Profile, Stack};
 use crate::up;
 use crate::wait;
 
@@ -37,10 +41,24 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
     if !built {
         return Ok(());
     }
-    tally.check("the image runs as nobody, checks its own health and has no shell", || image_is_bare(&first.0));
+    tally.check("the image runs as nobody, checks its own health and has no shell", || image::is_bare(&first.0));
+    tally.check("the image is within its budget", || image::is_small(&first.0));
+    tally.check("the image says what it is", || image::is_labelled(&first.0));
+    archive::of_the_image(sh, setup, &first.0, tally)?;
+    for client in clients.iter().skip(1) {
+        let other = TestStack::new(sh, *client)?;
+        tally.check(&format!("{client}: the image builds"), || other.0.build(Crates::from_flag(setup.offline())));
+    }
     tally.check("a taken port is named, and nothing is left behind", || taken_port(sh, clients[0]));
-    for client in clients {
-        life_of(&TestStack::new(sh, client)?.0, tally);
+    tally.check("a configuration that is wrong is one line, and nothing is left behind", || {
+        wrong_configuration(sh, clients[0])
+    });
+    for client in &clients {
+        life_of(&TestStack::new(sh, *client)?.0, tally);
+    }
+    match setup.alertmanager_image(clients[0].engine()) {
+        Ok(()) => watched::by_its_users(sh, clients[0], tally)?,
+        Err(reason) => tally.skip("the stack with Alertmanager", &reason),
     }
     first.0.engine(["image", "rm", &first.0.image()]).ignore_stdout().run()?;
     Ok(())
@@ -61,6 +79,7 @@ impl TestStack<'_> {
             profiles: Vec::new(),
             version: format!("test-{}", std::process::id()),
             revision: stack::revision(sh),
+            created: stack::created(sh),
             env: vec![("ACTIX_EXPORTER_TARGET", "http://actix-exporter:2121/-/healthy".to_owned())],
         }))
     }
@@ -77,7 +96,11 @@ impl Drop for TestStack<'_> {
 
 fn life_of(stack: &Stack<'_>, tally: &mut Tally) {
     let name = |rule: &str| format!("{}: {rule}", stack.client);
-    tally.check(&name("compose.yaml is valid"), || Ok(stack.compose(["config", "--quiet"]).run()?));
+    tally.check(&name("compose.yaml is valid, with all profiles too"), || {
+        let profiles = Profile::ALL.iter().flat_map(|profile| ["--profile", profile.name()]);
+        stack.compose(["config", "--quiet"]).run()?;
+        Ok(stack.compose(profiles.chain(["config", "--quiet"])).run()?)
+    });
     if !tally.check(&name("up: both are healthy, Prometheus sees the exporter up"), || up::start(stack, None)) {
         return;
     }
@@ -90,17 +113,6 @@ fn life_of(stack: &Stack<'_>, tally: &mut Tally) {
     tally.check(&name("down leaves no container, network or volume"), || stack.down());
 }
 
-fn image_is_bare(stack: &Stack<'_>) -> Result<()> {
-    let image = stack.image();
-    let config: Value = serde_json::from_str(&stack.inspect(&image, "{{json .Config}}")?)?;
-    ensure!(config["User"] == "65532:65532", "its user is {}", config["User"]);
-    ensure!(config["Healthcheck"]["Test"][0] == "CMD", "its health check is {}", config["Healthcheck"]);
-    let shell = stack.engine(["run", "--rm", "--network", "none", "--entrypoint", "/bin/sh", &image, "-c", "true"]);
-    let output = shell.ignore_status().output()?;
-    ensure!(output.status.code() == Some(127), "running /bin/sh in it ended with {}", output.status);
-    Ok(())
-}
-
 fn taken_port(sh: &Shell, client: Client) -> Result<()> {
     let mut test = TestStack::new(sh, client)?;
     let stranger = TcpListener::bind("127.0.0.1:0")?;
@@ -109,8 +121,21 @@ fn taken_port(sh: &Shell, client: Client) -> Result<()> {
     let line = format!("{error:#}");
     let port = test.0.ports.prometheus().port().to_string();
     ensure!(line.contains(&port) && line.lines().count() == 1, "its message is: {line}");
+    nothing_is_left(&test.0)
+}
+
+fn wrong_configuration(sh: &Shell, client: Client) -> Result<()> {
+    let mut test = TestStack::new(sh, client)?;
+    test.0.env.push(("ACTIX_EXPORTER_LOG_FORMAT", "prose".to_owned()));
+    let Err(error) = up::start(&test.0, None) else { bail!("up succeeded") };
+    let line = format!("{error:#}");
+    ensure!(line.lines().count() == 1, "its message is: {line}");
+    nothing_is_left(&test.0)
+}
+
+fn nothing_is_left(stack: &Stack<'_>) -> Result<()> {
     for kind in ["ps", "network", "volume"] {
-        let left = test.0.left(kind)?;
+        let left = stack.left(kind)?;
         ensure!(left.is_empty(), "left behind: {left:?}");
     }
     Ok(())

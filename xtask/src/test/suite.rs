@@ -21,6 +21,8 @@ pub(crate) enum Suite {
     Rules,
     /// A real Prometheus scrapes the running server.
     Prometheus,
+    /// A batch job pushes to a real Pushgateway.
+    Batch,
     /// Parsers of others read the metrics.
     Parsers,
     /// The compose stack on a real engine.
@@ -28,7 +30,7 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    pub(crate) const ALL: [Suite; 10] = [
+    pub(crate) const ALL: [Suite; 11] = [
         Suite::Cargo,
         Suite::Clocks,
         Suite::Resolver,
@@ -37,6 +39,7 @@ impl Suite {
         Suite::Doors,
         Suite::Rules,
         Suite::Prometheus,
+        Suite::Batch,
         Suite::Parsers,
         Suite::Stack,
     ];
@@ -47,7 +50,7 @@ impl Suite {
             Suite::Cargo | Suite::Stack => 300,
             Suite::Blackbox | Suite::Prometheus => 120,
             Suite::Browser | Suite::Resolver => 90,
-            Suite::Clocks | Suite::Doors | Suite::Parsers | Suite::Rules => 60,
+            Suite::Batch | Suite::Clocks | Suite::Doors | Suite::Parsers | Suite::Rules => 60,
         }
     }
 }
@@ -63,6 +66,7 @@ impl fmt::Display for Suite {
             Suite::Doors => "doors",
             Suite::Rules => "rules",
             Suite::Prometheus => "prometheus",
+            Suite::Batch => "batch",
             Suite::Parsers => "parsers",
             Suite::Stack => "stack",
         })
@@ -75,7 +79,7 @@ impl FromStr for Suite {
     fn from_str(name: &str) -> Result<Suite, String> {
         let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
         known.ok_or(format!(
-            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, parsers or stack"
+            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers or stack"
         ))
     }
 }

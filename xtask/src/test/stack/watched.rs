@@ -1,0 +1,180 @@
+//! The stack with all that can be had of it, watched as its users watch it: graphs that have values, alerts that fire, reach Alertmanager
+//! and end, and a fleet that loses members.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use xshell::Shell;
+
+use super::super::{Tally, dashboards, tls_peer};
+use super::{TestStack, container};
+use crate::engine::Client;
+use crate::http;
+use crate::stack::{Profile, Stack};
+use crate::up;
+use crate::wait;
+
+/// The rules of long windows are evaluated every two minutes, and rates need two scrapes before.
+const SLOWEST_RULE: Duration = Duration::from_secs(240);
+/// `for` of the alert, a scrape, and an evaluation or two.
+const ALERT: Duration = Duration::from_secs(150);
+const PEER: &str = "tls-peer";
+
+pub(super) fn by_its_users(sh: &Shell, client: Client, tally: &mut Tally) -> Result<()> {
+    let name = |rule: &str| format!("{client}: {rule}");
+    let folder = sh.create_temp_dir()?;
+    let mut test = TestStack::new(sh, client)?;
+    test.0.env = vec![
+        ("EXPORTER_CONFIG", folder.path().display().to_string()),
+        ("ACTIX_EXPORTER_CONFIG_FILE", "/etc/actix-exporter/targets.yml".to_owned()),
+    ];
+    test.0.profiles = vec![Profile::Alertmanager];
+    configure(sh, folder.path())?;
+    let stack = &mut test.0;
+
+    let up = tally.check(&name("up with Alertmanager and targets of one's own"), || {
+        up::start(stack, None)?;
+        start_peer(stack, folder.path())
+    });
+    if !up {
+        return Ok(());
+    }
+    tally.check(&name("every rule is evaluated without an error"), || {
+        dashboards::rules_work(&stack.api(), SLOWEST_RULE).map(drop)
+    });
+    tally.check(&name("every expression of the dashboards has an answer"), || {
+        dashboards::all_answer(&stack.api(), SLOWEST_RULE)
+    });
+    tally.check(
+        &name("K1 the exporter stops: an alert fires and reaches Alertmanager; it starts: the alert ends"),
+        || alert_fires_and_ends(stack),
+    );
+
+    stack.profiles.push(Profile::Fleet);
+    if tally.check(&name("up with the fleet: four exporters are seen"), || up::start(stack, None)) {
+        tally.check(&name("each target has two who ask it"), || each_is_asked_twice(stack));
+        tally.check(&name("a shard is killed: its targets are still known to be up"), || shard_killed(stack));
+        tally.check(&name("the replica is killed, too: the targets that nobody asks are counted"), || {
+            replica_killed(stack)
+        });
+        tally.check(&name("both return: all is well again"), || both_return(stack));
+    }
+    tally.check(&name("down leaves nothing of all profiles"), || {
+        stack.profiles = Profile::ALL.to_vec();
+        stack.down()
+    });
+    Ok(())
+}
+
+/// The folder that the exporters find at /etc/actix-exporter.
+fn configure(sh: &Shell, folder: &Path) -> Result<()> {
+    tls_peer::certificate(sh, folder, &format!("DNS:{PEER}"))?;
+    let targets = tls_peer::targets(
+        "http://actix-exporter:2121/-/healthy",
+        &format!("{PEER}:2121"),
+        "/etc/actix-exporter/ca.pem",
+    );
+    fs::write(folder.join("targets.yml"), targets)?;
+    sh.copy_file("compose/exporter/fleet.yml", folder.join("fleet.yml"))?;
+    Ok(())
+}
+
+/// Another container of the image, with TLS; by its labels it is one of the stack, and goes with it.
+fn start_peer(stack: &Stack<'_>, folder: &Path) -> Result<()> {
+    let (label, network) =
+        (format!("com.docker.compose.project={}", stack.project), format!("{}_default", stack.project));
+    let mount = format!("{}:/etc/actix-exporter:ro", folder.display());
+    let image = stack.image();
+    let run =
+        ["run", "--detach", "--label", &label, "--label", "com.docker.compose.service=tls-peer", "--network", &network];
+    let options = ["--network-alias", PEER, "--volume", &mount, &image];
+    let flags = ["--web.config.file=/etc/actix-exporter/web.yml", "--target=http://127.0.0.1:2121/-/healthy"];
+    stack.engine(run.into_iter().chain(options).chain(flags)).ignore_stdout().run()?;
+    Ok(())
+}
+
+fn alert_fires_and_ends(stack: &Stack<'_>) -> Result<()> {
+    let id = container(stack, "actix_exporter")?;
+    stack.engine(["stop", &id]).ignore_stdout().run()?;
+    fires(stack, r#"ALERTS{alertname="ExporterDown", instance="actix_exporter:2121", alertstate="firing"}"#)?;
+    let alertmanager = stack.ports.of("alertmanager").context("Alertmanager has no port")?;
+    wait::until("Alertmanager has the alert", ALERT, |last| {
+        let alerts = http::json(&format!("http://{alertmanager}/api/v2/alerts"), &[])?;
+        *last = alerts.to_string();
+        let names = |alert: &Value| alert["labels"]["alertname"] == "ExporterDown";
+        Ok(alerts.as_array().is_some_and(|alerts| alerts.iter().any(names)).then_some(()))
+    })?;
+    stack.engine(["start", &id]).ignore_stdout().run()?;
+    ends(stack, "ExporterDown")
+}
+
+fn fires(stack: &Stack<'_>, alert: &str) -> Result<()> {
+    wait::until(&format!("{alert} is there"), ALERT, |last| {
+        let value = stack.api().value(alert)?;
+        *last = alerts(stack)?;
+        Ok(value.map(drop))
+    })
+}
+
+fn ends(stack: &Stack<'_>, name: &str) -> Result<()> {
+    wait::until(&format!("{name} has ended"), ALERT, |last| {
+        *last = alerts(stack)?;
+        Ok(stack.api().value(&format!("ALERTS{{alertname=\"{name}\"}}"))?.is_none().then_some(()))
+    })
+}
+
+/// What fires or is about to, for messages.
+fn alerts(stack: &Stack<'_>) -> Result<String> {
+    Ok(stack.api().get("alerts", &[])?["alerts"].to_string())
+}
+
+fn each_is_asked_twice(stack: &Stack<'_>) -> Result<()> {
+    is(stack, r#"count(count by (target) (external_access_up{team!=""}) == 2)"#, 8.0)
+}
+
+/// The eight targets of the fleet are up, by any exporter.
+const ALL_UP: &str = r#"sum(job_target:external_access_up:max{target=~"exporter.*|prometheus.*"})"#;
+
+fn shard_killed(stack: &Stack<'_>) -> Result<()> {
+    is(stack, ALL_UP, 8.0)?;
+    stack.engine(["kill", &container(stack, "shard_1")?]).ignore_stdout().run()?;
+    fires(stack, r#"ALERTS{alertname="ExporterDown", instance="shard_1:2121", alertstate="firing"}"#)?;
+    is(stack, ALL_UP, 8.0)?;
+    let others =
+        stack.api().value(r#"count(ALERTS{alertname=~"ProbeFailing|ProbeStale|TargetsUnwatched|ExporterAbsent"})"#)?;
+    ensure!(others.is_none(), "more than the exporter is missed: {}", alerts(stack)?);
+    Ok(())
+}
+
+fn replica_killed(stack: &Stack<'_>) -> Result<()> {
+    let of_shard = r#"count(last_over_time(external_access_interval_seconds{instance="shard_1:2121"}[1h]))"#;
+    let lost = stack.api().value(of_shard)?.context("shard_1 had no targets")?;
+    stack.engine(["kill", &container(stack, "replica")?]).ignore_stdout().run()?;
+    fires(stack, r#"ALERTS{alertname="TargetsUnwatched"}"#)?;
+    is(stack, ALL_UP, 8.0 - lost)?;
+    let said = alerts(stack)?;
+    ensure!(said.contains(&format!("{lost} targets are asked by nobody")), "{said}");
+    Ok(())
+}
+
+fn both_return(stack: &Stack<'_>) -> Result<()> {
+    for service in ["shard_1", "replica"] {
+        stack.engine(["start", &container(stack, service)?]).ignore_stdout().run()?;
+    }
+    for alert in ["TargetsUnwatched", "ExporterDown"] {
+        ends(stack, alert)?;
+    }
+    is(stack, ALL_UP, 8.0)
+}
+
+/// Waits until an expression has that value.
+fn is(stack: &Stack<'_>, expr: &str, value: f64) -> Result<()> {
+    wait::until(&format!("{expr} is {value}"), ALERT, |last| {
+        let found = stack.api().value(expr)?;
+        *last = format!("{found:?}");
+        Ok(found.filter(|found| (found - value).abs() < 1e-9).map(drop))
+    })
+}
