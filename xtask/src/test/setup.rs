@@ -277,21 +277,47 @@ impl Setup<'_> {
     pub(crate) fn alertmanager_image(&self, engine: &str) -> Result<()> {
         const PACKAGE: &str = "prometheus-alertmanager";
         let image = format!("prom/alertmanager:{}", self.of_compose("ALERTMANAGER_VERSION")?);
-        self.pull(engine, &image).or_else(|why| {
-            let Ok(program) = self.unpacked("alertmanager", "forky", &[PACKAGE], PACKAGE) else { return Err(why) };
-            println!("set-up: making a stand-in of {image}");
-            let (sh, dir) = (self.sh, self.sh.create_temp_dir()?);
-            sh.copy_file(program, dir.path().join("alertmanager"))?;
-            sh.copy_file("/bin/busybox", dir.path().join("wget"))?;
-            fs::write(
-                dir.path().join("Dockerfile"),
-                "FROM debian:bookworm-slim\nCOPY alertmanager wget /bin/\nRUN mkdir /alertmanager && chown 65534 /alertmanager\n\
-                 USER 65534:65534\nVOLUME /alertmanager\nENTRYPOINT [\"/bin/alertmanager\"]\n",
-            )?;
-            let dir = dir.path();
-            cmd!(sh, "{engine} build --quiet --tag {image} {dir}").env("DOCKER_BUILDKIT", "0").quiet().ignore_stdout().run()?;
-            Ok(())
+        self.pull(engine, &image).or_else(|why| match self.unpacked("alertmanager", "forky", &[PACKAGE], PACKAGE) {
+            Ok(program) => self.stand_in(engine, &image, &program, "alertmanager"),
+            Err(_) => Err(why),
         })
+    }
+
+    /// The image of this machine's own Prometheus, by the version of its tag, or a stand-in with it.
+    pub(crate) fn system_prometheus_image(&self, engine: &str) -> Result<String> {
+        let binary = self.system_prometheus()?;
+        let version = format!("v{}", binary.version);
+        let image = format!("prom/prometheus:{version}");
+        self.pull(engine, &image).or_else(|why| match self.script("base-images.sh") {
+            Ok(_) => self.stand_in(engine, &image, &binary.prometheus, "prometheus"),
+            Err(_) => Err(why),
+        })?;
+        Ok(version)
+    }
+
+    /// An image with one program, as the official ones have it: /bin/NAME, data in /NAME, and a wget for health checks.
+    fn stand_in(&self, engine: &str, image: &str, program: &Path, name: &str) -> Result<()> {
+        println!("set-up: making a stand-in of {image}");
+        let (sh, dir) = (self.sh, self.sh.create_temp_dir()?);
+        sh.copy_file(program, dir.path().join(name))?;
+        sh.copy_file("/bin/busybox", dir.path().join("wget"))?;
+        // Debian's Alertmanager reads its templates from there.
+        let shared = program.with_file_name("../share/prometheus").join(name);
+        sh.create_dir(dir.path().join("share"))?;
+        if shared.exists() {
+            let to = dir.path().join("share");
+            cmd!(sh, "cp -r {shared}/. {to}").quiet().run()?;
+        }
+        let dockerfile = format!(
+            "FROM debian:bookworm-slim\nCOPY {name} wget /bin/\nCOPY share /usr/share/prometheus/{name}\nRUN mkdir /{name} && chown 65534 /{name}\n\
+             USER 65534:65534\nVOLUME /{name}\nENTRYPOINT [\"/bin/{name}\"]\n"
+        );
+        fs::write(dir.path().join("Dockerfile"), dockerfile)?;
+        let dir = dir.path();
+        // The classic builder: BuildKit takes a plugin that may be missing.
+        let build = cmd!(sh, "{engine} build --quiet --tag {image} {dir}").env("DOCKER_BUILDKIT", "0");
+        build.quiet().ignore_stdout().run()?;
+        Ok(())
     }
 
     /// The names that compose.yaml gives the images of the toolchain and of Prometheus.

@@ -56,12 +56,26 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
     for client in &clients {
         life_of(&TestStack::new(sh, *client)?.0, tally);
     }
-    match setup.alertmanager_image(clients[0].engine()) {
-        Ok(()) => watched::by_its_users(sh, clients[0], tally)?,
-        Err(reason) => tally.skip("the stack with Alertmanager", &reason),
-    }
+    watched(sh, setup, &clients, tally)?;
     first.0.engine(["image", "rm", &first.0.image()]).ignore_stdout().run()?;
     Ok(())
+}
+
+/// With the Prometheus that compose.yaml names and the first client, and with the older one that the system has and the last client.
+fn watched(sh: &Shell, setup: &Setup<'_>, clients: &[Client], tally: &mut Tally) -> Result<()> {
+    let engine = clients[0].engine();
+    if let Err(reason) = setup.alertmanager_image(engine) {
+        tally.skip("the stack with Alertmanager", &reason);
+        return Ok(());
+    }
+    watched::by_its_users(sh, clients[0], None, tally)?;
+    match setup.system_prometheus_image(engine) {
+        Ok(version) => watched::by_its_users(sh, clients[clients.len() - 1], Some(&version), tally),
+        Err(reason) => {
+            tally.skip("the stack with the system's Prometheus", &reason);
+            Ok(())
+        }
+    }
 }
 
 /// A stack of its own name and ports, removed on every path. Its target is the exporter itself, by its name in the

@@ -23,14 +23,19 @@ const SLOWEST_RULE: Duration = Duration::from_secs(240);
 const ALERT: Duration = Duration::from_secs(150);
 const PEER: &str = "tls-peer";
 
-pub(super) fn by_its_users(sh: &Shell, client: Client, tally: &mut Tally) -> Result<()> {
-    let name = |rule: &str| format!("{client}: {rule}");
+/// `prometheus` is its version, where that is not the one that compose.yaml names.
+pub(super) fn by_its_users(sh: &Shell, client: Client, prometheus: Option<&str>, tally: &mut Tally) -> Result<()> {
+    let with = prometheus.map(|version| format!(", Prometheus {version}")).unwrap_or_default();
+    let name = |rule: &str| format!("{client}{with}: {rule}");
     let folder = sh.create_temp_dir()?;
     let mut test = TestStack::new(sh, client)?;
     test.0.env = vec![
         ("EXPORTER_CONFIG", folder.path().display().to_string()),
         ("ACTIX_EXPORTER_CONFIG_FILE", "/etc/actix-exporter/targets.yml".to_owned()),
     ];
+    if let Some(version) = prometheus {
+        test.0.env.push(("PROMETHEUS_VERSION", version.to_owned()));
+    }
     test.0.profiles = vec![Profile::Alertmanager];
     configure(sh, folder.path())?;
     let stack = &mut test.0;
