@@ -18,6 +18,7 @@ mod test;
 mod up;
 mod wait;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -28,7 +29,8 @@ fn main() -> ExitCode {
     let flags = match Xtask::from_env() {
         Ok(flags) => flags,
         Err(help) if help.is_help() => {
-            println!("{help}");
+            // Whoever has read enough may close the pipe.
+            let _ = writeln!(std::io::stdout(), "{help}");
             return ExitCode::SUCCESS;
         }
         Err(wrong) => {
