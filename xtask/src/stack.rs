@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use xshell::{Cmd, Shell, cmd};
 
 use self::services::EXPORTER;
@@ -23,6 +23,8 @@ use crate::wait;
 pub(crate) const FILE: &str = "compose/compose.yaml";
 /// Where pages of the exporter link to for graphs.
 const GRAPH_URL: &str = "ACTIX_EXPORTER_WEB_GRAPH_URL";
+/// Compose's own way to say which profiles.
+const PROFILES: &str = "COMPOSE_PROFILES";
 const PROMETHEUS_CONFIG: &str = "PROMETHEUS_CONFIG";
 /// How the Dockerfile's message ends when the build container gets no crates.
 const NO_CRATES: &str = "run cargo vendor first";
@@ -58,21 +60,28 @@ pub(crate) struct Stack<'a> {
     pub(crate) revision: String,
     /// When that was made.
     pub(crate) created: String,
-    /// Passed through to the exporter, beside the caller's own environment.
+    /// More for compose's environment, beside the caller's own.
     pub(crate) env: Vec<(&'static str, String)>,
 }
 
 impl Stack<'_> {
-    /// The stack that users mean, with these profiles.
+    /// The stack that users mean, with these profiles and those of their environment.
     pub(crate) fn from_env<'s>(sh: &'s Shell, profiles: &[Profile]) -> Result<Stack<'s>> {
         let or =
             |variable, default: &str| sh.var(variable).ok().filter(|text| !text.is_empty()).unwrap_or(default.into());
+        let mut all = profiles.to_vec();
+        for name in or(PROFILES, "").split(',').filter(|name| !name.is_empty()) {
+            let profile = name.parse().map_err(|error| anyhow!("environment variable {PROFILES}: {error}"))?;
+            if !all.contains(&profile) {
+                all.push(profile);
+            }
+        }
         Ok(Stack {
             sh,
             client: Client::detect(sh)?,
             project: or("COMPOSE_PROJECT_NAME", "actix-exporter"),
             ports: Ports::from_env(sh)?,
-            profiles: profiles.to_vec(),
+            profiles: all,
             version: or("ACTIX_EXPORTER_VERSION", "dev"),
             revision: revision(sh),
             created: created(sh),
@@ -81,12 +90,12 @@ impl Stack<'_> {
     }
 
     pub(crate) fn compose<'s>(&'s self, args: impl IntoIterator<Item = &'s str>) -> Cmd<'s> {
-        let unless_set = |variable| self.sh.var(variable).is_ok_and(|text| !text.is_empty());
+        let is_set = |variable| self.sh.var(variable).is_ok_and(|text| !text.is_empty());
         let mut chosen: Vec<(&str, String)> = self.ports.variables().collect();
-        if !unless_set(GRAPH_URL) {
+        if !is_set(GRAPH_URL) {
             chosen.push((GRAPH_URL, self.ports.graph_url(&self.profiles)));
         }
-        if self.profiles.contains(&Profile::Fleet) && !unless_set(PROMETHEUS_CONFIG) {
+        if self.profiles.contains(&Profile::Fleet) && !is_set(PROMETHEUS_CONFIG) {
             chosen.push((PROMETHEUS_CONFIG, "fleet.yml".to_owned()));
         }
         self.client
@@ -94,6 +103,7 @@ impl Stack<'_> {
             .args(["-p", &self.project, "-f", FILE])
             .args(self.profiles.iter().flat_map(|profile| ["--profile", profile.name()]))
             .args(args)
+            .env_remove(PROFILES)
             .envs(chosen)
             .env("ACTIX_EXPORTER_VERSION", &self.version)
             .env("ACTIX_EXPORTER_REVISION", &self.revision)
