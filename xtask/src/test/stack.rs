@@ -49,7 +49,7 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
         let other = TestStack::new(sh, *client)?;
         tally.check(&format!("{client}: the image builds"), || other.0.build(Crates::from_flag(setup.offline())));
     }
-    tally.check("a taken port is named, and nothing is left behind", || taken_port(sh, clients[0]));
+    tally.check("K6 a taken port is named, and nothing is left behind", || taken_port(sh, clients[0]));
     tally.check("a configuration that is wrong is one line, and nothing is left behind", || {
         wrong_configuration(sh, clients[0])
     });
@@ -121,10 +121,10 @@ fn life_of(stack: &Stack<'_>, tally: &mut Tally) {
     tally.check(&name("the probe's status arrives in Prometheus"), || probe_status(stack));
     tally.check(&name("the containers are hardened"), || hardened(stack));
     tally.check(&name("variables that are not set stay unset"), || unset_stays_unset(stack));
-    tally.check(&name("a second up changes nothing"), || second_up(stack));
+    tally.check(&name("K7 a second up changes nothing"), || second_up(stack));
     tally.check(&name("what happened is known after a restart"), || history_survives(stack));
     tally.check(&name("the exporter stops on SIGTERM with exit code 0"), || stops(stack));
-    tally.check(&name("down leaves no container, network or volume"), || stack.down());
+    tally.check(&name("K8 down leaves no container, network or volume"), || stack.down());
 }
 
 fn taken_port(sh: &Shell, client: Client) -> Result<()> {

@@ -13,8 +13,8 @@ pub(super) fn certificate(sh: &Shell, dir: &Path, names: &str) -> Result<()> {
     fs::create_dir_all(dir)?;
     let (key, certificate) = (dir.join("key.pem"), dir.join("ca.pem"));
     let names = format!("subjectAltName={names}");
-    // For itself and nobody else: an authority that is asked about itself alone.
-    cmd!(sh, "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj /CN=peer -addext {names} -keyout {key} -out {certificate}")
+    // Signed by itself, and no authority, which no server may be.
+    cmd!(sh, "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj /CN=peer -addext {names} -addext basicConstraints=critical,CA:FALSE -keyout {key} -out {certificate}")
         .quiet()
         .ignore_stderr()
         .run()
@@ -29,7 +29,7 @@ pub(super) fn certificate(sh: &Shell, dir: &Path, names: &str) -> Result<()> {
 pub(super) fn targets(primary: &str, peer: &str, ca: &str) -> String {
     format!(
         "targets:\n\
-         - {{name: primary, url: \"{primary}\", interval: 1s, timeout: 900ms, slow_after: 1ms}}\n\
+         - {{name: primary, url: \"{primary}\", interval: 1s, timeout: 900ms, slow_after: 800ms}}\n\
          - {{name: peer, url: \"https://{peer}/-/healthy\", interval: 1s, timeout: 900ms, module: peer}}\n\
          modules:\n  peer: {{prober: http, http: {{tls_config: {{ca_file: \"{ca}\"}}}}}}\n"
     )

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use xshell::Shell;
 
 use super::super::dashboards;
@@ -13,7 +13,7 @@ use super::super::setup::Binary;
 use super::super::tls_peer::TlsPeer;
 use super::Tally;
 use crate::http;
-use crate::prometheus::{self, Prometheus};
+use crate::prometheus::{self, Api, Prometheus};
 
 /// A rate over five minutes needs two samples, a minute in each.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -45,11 +45,20 @@ pub(super) fn shown_by(binary: &Binary, sh: &Shell, server: &Path, tally: &mut T
     let api = &prometheus.api;
     tally.check(&name("every rule is evaluated without an error"), || dashboards::rules_work(api, LIMIT).map(drop));
     tally.check(&name("every expression of the dashboards has an answer"), || dashboards::all_answer(api, LIMIT));
+    tally.check(&name("no alert fires while all is well"), || no_alert(api));
     // The parser of 2.42 cannot be asked; the files are the same.
     if !binary.version.starts_with("2.") {
         tally.check(&name("rules and dashboards name what is exposed"), || {
             dashboards::names_are_known(api, &http::get(&exporter.url("/metrics"))?)
         });
     }
+    Ok(())
+}
+
+fn no_alert(api: &Api) -> Result<()> {
+    let up = api.value("sum(job_target:external_access_up:max)")?;
+    ensure!(up == Some(2.0), "{up:?} of 2 targets are up");
+    let alerts = api.get("alerts", &[])?["alerts"].clone();
+    ensure!(alerts.as_array().is_some_and(Vec::is_empty), "{alerts}");
     Ok(())
 }

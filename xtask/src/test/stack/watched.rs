@@ -40,19 +40,17 @@ pub(super) fn by_its_users(sh: &Shell, client: Client, prometheus: Option<&str>,
     configure(sh, folder.path())?;
     let stack = &mut test.0;
 
-    let up = tally.check(&name("up with Alertmanager and targets of one's own"), || {
-        up::start(stack, None)?;
-        start_peer(stack, folder.path())
-    });
-    if !up {
+    if !tally.check(&name("up with Alertmanager and targets of one's own"), || up::start(stack, None)) {
         return Ok(());
     }
+    let peer = Peer::start(stack, folder.path())?;
     tally.check(&name("every rule is evaluated without an error"), || {
         dashboards::rules_work(&stack.api(), SLOWEST_RULE).map(drop)
     });
     tally.check(&name("every expression of the dashboards has an answer"), || {
         dashboards::all_answer(&stack.api(), SLOWEST_RULE)
     });
+    tally.check(&name("no alert fires while all is well"), || quiet(stack));
     tally.check(
         &name("K1 the exporter stops: an alert fires and reaches Alertmanager; it starts: the alert ends"),
         || alert_fires_and_ends(stack),
@@ -67,7 +65,8 @@ pub(super) fn by_its_users(sh: &Shell, client: Client, prometheus: Option<&str>,
         });
         tally.check(&name("both return: all is well again"), || both_return(stack));
     }
-    tally.check(&name("down leaves nothing of all profiles"), || {
+    drop(peer);
+    tally.check(&name("K8 down leaves nothing of all profiles"), || {
         stack.profiles = Profile::ALL.to_vec();
         stack.down()
     });
@@ -87,18 +86,43 @@ fn configure(sh: &Shell, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Another container of the image, with TLS; by its labels it is one of the stack, and goes with it.
-fn start_peer(stack: &Stack<'_>, folder: &Path) -> Result<()> {
-    let (label, network) =
-        (format!("com.docker.compose.project={}", stack.project), format!("{}_default", stack.project));
-    let mount = format!("{}:/etc/actix-exporter:ro", folder.display());
-    let image = stack.image();
-    let run =
-        ["run", "--detach", "--label", &label, "--label", "com.docker.compose.service=tls-peer", "--network", &network];
-    let options = ["--network-alias", PEER, "--volume", &mount, &image];
-    let flags = ["--web.config.file=/etc/actix-exporter/web.yml", "--target=http://127.0.0.1:2121/-/healthy"];
-    stack.engine(run.into_iter().chain(options).chain(flags)).ignore_stdout().run()?;
-    Ok(())
+/// Another container of the image, with TLS.
+struct Peer<'a> {
+    sh: &'a Shell,
+    engine: &'static str,
+    id: String,
+}
+
+impl Peer<'_> {
+    fn start<'a>(stack: &Stack<'a>, folder: &Path) -> Result<Peer<'a>> {
+        let network = format!("{}_default", stack.project);
+        let mount = format!("{}:/etc/actix-exporter:ro", folder.display());
+        let image = stack.image();
+        let run = ["run", "--detach", "--network", &network, "--network-alias", PEER, "--volume", &mount, &image];
+        let flags = ["--web.config.file=/etc/actix-exporter/web.yml", "--target=http://127.0.0.1:1/"];
+        let id = stack.engine(run.into_iter().chain(flags)).read()?;
+        Ok(Peer { sh: stack.sh, engine: stack.client.engine(), id })
+    }
+}
+
+impl Drop for Peer<'_> {
+    fn drop(&mut self) {
+        // As long as it is there, the network cannot be removed.
+        let removed =
+            self.sh.cmd(self.engine).args(["rm", "--force", "--volumes", &self.id]).quiet().ignore_stdout().run();
+        if let Err(error) = removed {
+            eprintln!("warning: {error:#}");
+        }
+    }
+}
+
+/// Nothing fires, and nothing is about to, once the peer has been asked.
+fn quiet(stack: &Stack<'_>) -> Result<()> {
+    is(stack, r#"sum(job_target:external_access_up:max{target=~"primary|peer"})"#, 2.0)?;
+    wait::until("no alert is there", ALERT, |last| {
+        *last = alerts(stack)?;
+        Ok((last == "[]").then_some(()))
+    })
 }
 
 fn alert_fires_and_ends(stack: &Stack<'_>) -> Result<()> {
