@@ -47,6 +47,7 @@ impl Crates {
 }
 
 /// One compose project.
+#[derive(Clone)]
 pub(crate) struct Stack<'a> {
     pub(crate) sh: &'a Shell,
     pub(crate) client: Client,
@@ -178,10 +179,7 @@ impl Stack<'_> {
                 }
                 // It would be so again and again.
                 let is_hopeless = last.starts_with("restarting") || last.ends_with("unhealthy");
-                ensure!(
-                    !is_hopeless,
-                    "{name} does not work ({last}): its last words are above, or in `cargo xtask logs`"
-                );
+                ensure!(!is_hopeless, "{name} does not work ({last}): its last words are above");
                 Ok((last == "running, healthy").then_some(()))
             })?;
         }
@@ -223,9 +221,8 @@ impl Stack<'_> {
 
     /// What runs of a profile stays part of the stack.
     pub(crate) fn keep_profiles(&mut self) -> Result<()> {
-        let there = self.there()?;
-        for service in services::SERVICES.iter().filter(|service| there.contains(&service.name)) {
-            if let Some(profile) = service.profile.filter(|profile| !self.profiles.contains(profile)) {
+        for profile in services::profiles_of(&self.there()?) {
+            if !self.profiles.contains(&profile) {
                 self.profiles.push(profile);
             }
         }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use xshell::Shell;
 
 use crate::flags;
-use crate::stack::{Crates, Stack, state};
+use crate::stack::{Crates, Stack, services, state};
 
 /// From the start of the containers; the build before it takes its own time.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -45,8 +45,12 @@ fn clean_up(stack: &Stack<'_>, before: &Before) {
     let _ = stack.compose(["logs", "--tail", "20"]).args(&new).run();
     if before.services.is_empty() {
         let _ = stack.compose(["down"]).run();
-    } else if !new.is_empty() {
-        let _ = stack.compose(["rm", "--stop", "--force"]).args(&new).run();
+    } else {
+        if !new.is_empty() {
+            let _ = stack.compose(["rm", "--stop", "--force"]).args(&new).run();
+        }
+        // Prometheus may have been told of members that are no more.
+        let _ = Stack { profiles: services::profiles_of(&before.services), ..stack.clone() }.start();
     }
     for volume in stack.left("volume").unwrap_or_default() {
         if !before.volumes.contains(&volume) {

@@ -91,6 +91,14 @@ pub(crate) fn of(profiles: &[Profile]) -> impl Iterator<Item = &'static Service>
     SERVICES.iter().filter(move |service| service.profile.is_none_or(|profile| profiles.contains(&profile)))
 }
 
+/// Those that services belong to.
+pub(crate) fn profiles_of(names: &[&str]) -> Vec<Profile> {
+    let belongs = |profile: &Profile| {
+        SERVICES.iter().any(|service| service.profile == Some(*profile) && names.contains(&service.name))
+    };
+    Profile::ALL.into_iter().filter(belongs).collect()
+}
+
 /// The addresses that users see, one for each service that has a port.
 #[derive(Clone)]
 pub(crate) struct Ports(Vec<(&'static Service, SocketAddr)>);
@@ -182,7 +190,7 @@ mod tests {
 
     use xshell::Shell;
 
-    use super::{Ports, Profile, SERVICES, of};
+    use super::{Ports, Profile, SERVICES, of, profiles_of};
 
     #[test]
     fn they_are_those_of_compose_yaml_with_their_ports_and_profiles() {
@@ -245,6 +253,12 @@ mod tests {
         let ports = Ports::from_env(&Shell::new().unwrap()).unwrap();
         assert!(ports.graph_url(&[]).contains("/graph?g0.expr=last_external_access_status_code"));
         assert!(ports.graph_url(&[Profile::Grafana]).ends_with("/d/actix-external-access?var-target={target}"));
+    }
+
+    #[test]
+    fn services_and_profiles_belong_together() {
         assert_eq!(of(&[]).count(), 2);
+        assert_eq!(of(&Profile::ALL).count(), SERVICES.len());
+        assert_eq!(profiles_of(&["prometheus", "shard_2", "grafana"]), [Profile::Grafana, Profile::Fleet]);
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use xshell::Shell;
 
@@ -57,6 +57,9 @@ pub(super) fn by_its_users(sh: &Shell, client: Client, prometheus: Option<&str>,
     );
 
     stack.profiles.push(Profile::Fleet);
+    tally.check(&name("a fleet without its file is removed again, and the rest goes on"), || {
+        broken_fleet(stack, folder.path())
+    });
     if tally.check(&name("up with the fleet: four exporters are seen"), || up::start(stack, None)) {
         tally.check(&name("each target has two who ask it"), || each_is_asked_twice(stack));
         tally.check(&name("a shard is killed: its targets are still known to be up"), || shard_killed(stack));
@@ -158,6 +161,21 @@ fn ends(stack: &Stack<'_>, name: &str) -> Result<()> {
 /// What fires or is about to, for messages.
 fn alerts(stack: &Stack<'_>) -> Result<String> {
     Ok(stack.api().get("alerts", &[])?["alerts"].to_string())
+}
+
+fn broken_fleet(stack: &Stack<'_>, folder: &Path) -> Result<()> {
+    let before = stack.there()?;
+    let (file, aside) = (folder.join("fleet.yml"), folder.join("aside.yml"));
+    fs::rename(&file, &aside)?;
+    let ended = up::start(stack, None);
+    fs::rename(&aside, &file)?;
+    let Err(error) = ended else { bail!("up succeeded") };
+    let line = format!("{error:#}");
+    ensure!(line.contains("does not work") && line.lines().count() == 1, "its message is: {line}");
+    let after = stack.there()?;
+    ensure!(before == after, "there were {before:?}, and there are {after:?}");
+    // Prometheus knows of no members any more.
+    is(stack, "count(up)", 1.0)
 }
 
 fn each_is_asked_twice(stack: &Stack<'_>) -> Result<()> {
