@@ -47,10 +47,12 @@ impl Suite {
     /// Seconds that a cold run takes on two cores, downloads apart.
     pub(crate) fn budget(self) -> u64 {
         match self {
-            Suite::Cargo | Suite::Stack => 300,
-            Suite::Blackbox | Suite::Prometheus => 120,
-            Suite::Browser | Suite::Resolver => 90,
-            Suite::Batch | Suite::Clocks | Suite::Doors | Suite::Parsers | Suite::Rules => 60,
+            Suite::Stack => 1500,
+            Suite::Cargo => 360,
+            Suite::Prometheus => 180,
+            Suite::Blackbox => 120,
+            Suite::Browser | Suite::Resolver | Suite::Rules => 90,
+            Suite::Batch | Suite::Clocks | Suite::Doors | Suite::Parsers => 60,
         }
     }
 }
