@@ -3,15 +3,14 @@
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::stack::{Profile, Stack, state};
+use crate::stack::{Stack, state};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
-    let stack = Stack::from_env(sh, &Profile::ALL)?;
+    let mut stack = Stack::from_env(sh, &[])?;
     if stack.left("ps")?.is_empty() {
         println!("nothing of the stack `{}` is there: cargo xtask up", stack.project);
         return Ok(());
     }
-    let mut running = Stack { profiles: Vec::new(), ..stack };
-    running.keep_profiles()?;
-    state::print(&running, &running.profiles)
+    stack.keep_profiles()?;
+    state::print(&stack, &stack.profiles)
 }
