@@ -11,7 +11,7 @@ use crate::flags;
 use crate::stack::{Crates, Stack};
 
 /// What makes a program that needs nothing beside itself, and lists the places to relocate in one bit each instead of 24 bytes.
-pub(crate) const STATIC: &str = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs";
+const STATIC: &str = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs";
 
 pub(crate) fn run(sh: &Shell, flags: &flags::Build) -> Result<()> {
     if flags.image {
@@ -31,16 +31,22 @@ fn image(sh: &Shell, crates: Crates) -> Result<()> {
 }
 
 pub(crate) fn static_binary(sh: &Shell) -> Result<PathBuf> {
-    let host = cmd!(sh, "rustc --version --verbose").quiet().read()?;
-    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
-    if !matches!(host, "x86_64-unknown-linux-gnu" | "aarch64-unknown-linux-gnu") {
+    let host = host(sh)?;
+    if !matches!(host.as_str(), "x86_64-unknown-linux-gnu" | "aarch64-unknown-linux-gnu") {
         println!("{host} links its C library dynamically: a plain release build");
         return server(sh, &["--release"]);
     }
     // With an explicit --target the flag is not for build scripts and procedure macros, which cannot be static.
     let flags = format!("{} {STATIC}", sh.var("RUSTFLAGS").unwrap_or_default());
     let _flags = sh.push_env("RUSTFLAGS", flags.trim());
-    server(sh, &["--release", "--target", host])
+    server(sh, &["--release", "--target", &host])
+}
+
+/// The target that rustc builds for, unless it is told otherwise.
+pub(crate) fn host(sh: &Shell) -> Result<String> {
+    let said = cmd!(sh, "rustc --version --verbose").quiet().read()?;
+    let host = said.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
+    Ok(host.to_owned())
 }
 
 pub(crate) fn server(sh: &Shell, flags: &[&str]) -> Result<PathBuf> {
@@ -76,4 +82,13 @@ fn executables(build: Cmd<'_>, target: &str) -> Result<Vec<PathBuf>> {
 
 pub(crate) fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB, {bytes} bytes", bytes as f64 / f64::from(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_image_is_built_with_the_same_flags() {
+        let dockerfile = std::fs::read_to_string(crate::root().join("compose/Dockerfile")).unwrap();
+        assert!(dockerfile.contains(&format!("RUSTFLAGS=\"{}\"", super::STATIC)), "{dockerfile}");
+    }
 }

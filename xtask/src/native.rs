@@ -13,7 +13,7 @@ use crate::flags;
 use crate::http;
 use crate::process::Running;
 use crate::prometheus::{self, Prometheus};
-use crate::stack::{Ports, services, state};
+use crate::stack::{self, Ports, services, state};
 use crate::wait;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Up) -> Result<()> {
     let dir = sh.create_temp_dir()?;
     let mut command = Command::new(binary);
     command.args(["--web.listen-address", &ports.exporter().to_string()]);
-    if sh.var("ACTIX_EXPORTER_WEB_GRAPH_URL").is_err() {
+    if stack::variable(sh, stack::GRAPH_URL).is_none() {
         command.args(["--web.graph-url", &ports.graph_url(&[])]);
     }
     let mut server = Running::spawn("the server", &mut command)?;
@@ -51,11 +51,8 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Up) -> Result<()> {
     prometheus.wait_up(LIMIT)?;
     println!();
     for service in services::of(&[]) {
-        let detail = match service.name {
-            services::EXPORTER => state::exporter(&format!("http://{}", ports.exporter())),
-            _ => state::prometheus(&prometheus.api),
-        };
-        state::line(service.name, &detail.unwrap_or_default(), ports.url(service).as_deref());
+        let detail = state::detail(service, &ports).unwrap_or_default();
+        state::line(service.name, &detail, ports.url(service).as_deref());
     }
     state::line("to stop", "Ctrl-C", None);
 

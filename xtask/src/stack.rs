@@ -22,7 +22,7 @@ use crate::wait;
 
 pub(crate) const FILE: &str = "compose/compose.yaml";
 /// Where pages of the exporter link to for graphs.
-const GRAPH_URL: &str = "ACTIX_EXPORTER_WEB_GRAPH_URL";
+pub(crate) const GRAPH_URL: &str = "ACTIX_EXPORTER_WEB_GRAPH_URL";
 /// Compose's own way to say which profiles.
 const PROFILES: &str = "COMPOSE_PROFILES";
 const PROMETHEUS_CONFIG: &str = "PROMETHEUS_CONFIG";
@@ -44,6 +44,11 @@ impl Crates {
     pub(crate) fn from_flag(vendor: bool) -> Crates {
         if vendor { Crates::Vendored } else { Crates::Online }
     }
+}
+
+/// A variable of the caller's environment. Empty counts as unset, as it does in compose.yaml.
+pub(crate) fn variable(sh: &Shell, name: &str) -> Option<String> {
+    sh.var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// One compose project.
@@ -68,8 +73,7 @@ pub(crate) struct Stack<'a> {
 impl Stack<'_> {
     /// The stack that users mean, with these profiles and those of their environment.
     pub(crate) fn from_env<'s>(sh: &'s Shell, profiles: &[Profile]) -> Result<Stack<'s>> {
-        let or =
-            |variable, default: &str| sh.var(variable).ok().filter(|text| !text.is_empty()).unwrap_or(default.into());
+        let or = |name, default: &str| variable(sh, name).unwrap_or(default.into());
         let mut all = profiles.to_vec();
         for name in or(PROFILES, "").split(',').filter(|name| !name.is_empty()) {
             let profile = name.parse().map_err(|error| anyhow!("environment variable {PROFILES}: {error}"))?;
@@ -91,12 +95,11 @@ impl Stack<'_> {
     }
 
     pub(crate) fn compose<'s>(&'s self, args: impl IntoIterator<Item = &'s str>) -> Cmd<'s> {
-        let is_set = |variable| self.sh.var(variable).is_ok_and(|text| !text.is_empty());
         let mut chosen: Vec<(&str, String)> = self.ports.variables().collect();
-        if !is_set(GRAPH_URL) {
+        if variable(self.sh, GRAPH_URL).is_none() {
             chosen.push((GRAPH_URL, self.ports.graph_url(&self.profiles)));
         }
-        if self.profiles.contains(&Profile::Fleet) && !is_set(PROMETHEUS_CONFIG) {
+        if self.profiles.contains(&Profile::Fleet) && variable(self.sh, PROMETHEUS_CONFIG).is_none() {
             chosen.push((PROMETHEUS_CONFIG, "fleet.yml".to_owned()));
         }
         self.client
@@ -183,7 +186,7 @@ impl Stack<'_> {
                 Ok((last == "running, healthy").then_some(()))
             })?;
         }
-        let exporters = if self.profiles.contains(&Profile::Fleet) { 4.0 } else { 1.0 };
+        let exporters = services::of(&self.profiles).filter(|service| service.is_exporter()).count() as f64;
         println!("prometheus: waiting for its first scrape");
         wait::until("Prometheus sees the exporter up", limit, |last| Ok(self.api().up(exporters, last)))
     }

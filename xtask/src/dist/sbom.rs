@@ -6,10 +6,11 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use xshell::{Shell, cmd};
 
+use crate::build;
+
 /// As JSON. It has no date and no serial number, so that the same crates make the same file.
 pub(super) fn of_the_server(sh: &Shell, version: &str) -> Result<String> {
-    let host = cmd!(sh, "rustc --version --verbose").quiet().read()?;
-    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
+    let host = build::host(sh)?;
     let metadata = cmd!(sh, "cargo metadata --format-version 1 --locked --filter-platform {host}").quiet().read()?;
     let bom = bom(&serde_json::from_str(&metadata)?, &sh.read_file("Cargo.lock")?, version)?;
     Ok(serde_json::to_string_pretty(&bom)? + "\n")

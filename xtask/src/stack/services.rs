@@ -52,6 +52,13 @@ pub(crate) struct Port {
     page: &'static str,
 }
 
+impl Service {
+    /// Whether Prometheus is to scrape it.
+    pub(crate) fn is_exporter(&self) -> bool {
+        self.name == EXPORTER || self.profile == Some(Profile::Fleet)
+    }
+}
+
 pub(crate) const EXPORTER: &str = "actix_exporter";
 pub(crate) const PROMETHEUS: &str = "prometheus";
 pub(crate) const GRAFANA: &str = "grafana";
@@ -174,10 +181,9 @@ impl fmt::Display for Profile {
 }
 
 fn from_variable(sh: &Shell, variable: &str, default: u16) -> Result<SocketAddr> {
-    // Empty counts as unset, as it does in compose.yaml.
-    let port = match sh.var(variable).unwrap_or_default().as_str() {
-        "" => default,
-        text => text.parse().ok().filter(|port| *port != 0).with_context(|| {
+    let port = match super::variable(sh, variable) {
+        None => default,
+        Some(text) => text.parse().ok().filter(|port| *port != 0).with_context(|| {
             format!("environment variable {variable}: `{text}` is no port; give a number from 1 to 65535")
         })?,
     };

@@ -1,9 +1,11 @@
 //! What each service is doing, in a line each.
 
+use std::net::SocketAddr;
+
 use anyhow::Result;
 
-use super::services;
-use super::{Profile, Stack};
+use super::services::{self, Service};
+use super::{Ports, Profile, Stack};
 use crate::http;
 use crate::prometheus::Api;
 
@@ -11,12 +13,7 @@ use crate::prometheus::Api;
 pub(crate) fn print(stack: &Stack<'_>, profiles: &[Profile]) -> Result<()> {
     for service in services::of(profiles) {
         let health = stack.health(service.name)?;
-        let detail = match service.name {
-            services::EXPORTER => exporter(&format!("http://{}", stack.ports.exporter())),
-            services::PROMETHEUS => prometheus(&stack.api()),
-            _ => None,
-        };
-        let detail = detail.map(|detail| format!("; {detail}")).unwrap_or_default();
+        let detail = detail(service, &stack.ports).map(|detail| format!("; {detail}")).unwrap_or_default();
         line(service.name, &format!("{health}{detail}"), stack.ports.url(service).as_deref());
     }
     Ok(())
@@ -27,14 +24,23 @@ pub(crate) fn line(name: &str, state: &str, url: Option<&str>) {
     println!("{name:<15} {state}{url}");
 }
 
+/// What a service says of itself, where it says more than that it is healthy.
+pub(crate) fn detail(service: &Service, ports: &Ports) -> Option<String> {
+    match service.name {
+        services::EXPORTER => exporter(ports.exporter()),
+        services::PROMETHEUS => prometheus(&Api::on(ports.prometheus())),
+        _ => None,
+    }
+}
+
 /// What its status page says first of its target.
-pub(crate) fn exporter(base: &str) -> Option<String> {
-    let text = http::get(&format!("{base}/3-shake-status?format=text")).ok()?;
+fn exporter(address: SocketAddr) -> Option<String> {
+    let text = http::get(&format!("http://{address}/3-shake-status?format=text")).ok()?;
     // The first line is the article's.
     text.lines().nth(1).map(str::to_owned)
 }
 
-pub(crate) fn prometheus(api: &Api) -> Option<String> {
+fn prometheus(api: &Api) -> Option<String> {
     let count = |expr: &str| api.value(expr).ok().map(Option::unwrap_or_default);
     let (up, all) = (count("sum(up)")?, count("count(up)")?);
     let firing = count(r#"count(ALERTS{alertstate="firing"})"#)?;

@@ -32,17 +32,17 @@ pub(super) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
 
     // The groups are those of a gateway that knows nothing yet.
     tally.check("a run pushes what its registry holds", || {
-        gateway.run(&job, "1000", true)?;
+        gateway.run(&job, "1000")?;
         gateway.shows("batch_rows_copied", "1000")?;
         gateway.shows("process_start_time_seconds", "")
     });
     tally.check("a second run takes the place of the first", || {
-        gateway.run(&job, "30", true)?;
+        gateway.run(&job, "30")?;
         gateway.shows("batch_rows_copied", "30")
     });
     tally.check("a failed run leaves the time of the last success as it was", || {
         let before = gateway.value("batch_last_success_timestamp_seconds")?;
-        let failed = gateway.run(&job, "many", false)?;
+        let failed = fails(Command::new(&job).args(["run", &gateway.url, JOB, "many"]))?;
         ensure!(failed.contains("`many` is no number of rows"), "it says {failed}");
         gateway.shows("batch_rows_copied", "0")?;
         ensure!(gateway.value("batch_last_success_timestamp_seconds")? == before, "it was {before}");
@@ -73,9 +73,7 @@ pub(super) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
         drop(gateway);
         let said = succeeds(Command::new(&job).args(["run", &url, JOB, "7"]))?;
         ensure!(said.contains("warning: ") && said.contains("the job itself has run"), "it says {said}");
-        let output = Command::new(&job).args(["delete", &url, JOB]).output()?;
-        ensure!(!output.status.success(), "to delete where nobody is succeeds");
-        Ok(())
+        fails(Command::new(&job).args(["delete", &url, JOB])).map(drop)
     });
     Ok(())
 }
@@ -106,12 +104,8 @@ impl Gateway {
         Ok(Gateway { _process: process, url })
     }
 
-    /// What the job says on stderr; whether it succeeds has to be as expected.
-    fn run(&self, job: &Path, rows: &str, succeeds: bool) -> Result<String> {
-        let output = Command::new(job).args(["run", &self.url, JOB, rows]).output()?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.success() == succeeds, "{}: {said}", output.status);
-        Ok(said)
+    fn run(&self, job: &Path, rows: &str) -> Result<()> {
+        succeeds(Command::new(job).args(["run", &self.url, JOB, rows])).map(drop)
     }
 
     fn value(&self, metric: &str) -> Result<String> {
@@ -130,8 +124,17 @@ impl Gateway {
 }
 
 fn succeeds(command: &mut Command) -> Result<String> {
+    said(command, true)
+}
+
+fn fails(command: &mut Command) -> Result<String> {
+    said(command, false)
+}
+
+/// What it says on stderr; whether it succeeds has to be as expected.
+fn said(command: &mut Command, succeeds: bool) -> Result<String> {
     let output = command.output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "{}: {said}", output.status);
+    ensure!(output.status.success() == succeeds, "{}: {said}", output.status);
     Ok(said)
 }

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::rules;
 use crate::prometheus::Api;
 use crate::wait;
 
@@ -17,28 +17,26 @@ const FOLDER: &str = "compose/grafana/dashboards";
 const ITS_OWN: [&str; 4] = ["up", "scrape_duration_seconds", "scrape_samples_scraped", "ALERTS"];
 
 /// A dashboard as its file has it.
-pub(super) struct Dashboard {
+struct Dashboard {
     file: String,
     json: Value,
 }
 
 /// An expression, where it stands, and with its variables filled in.
-pub(super) struct Expression {
+struct Expression {
     place: String,
     expr: String,
 }
 
-pub(super) fn all() -> Result<Vec<Dashboard>> {
-    let folder = crate::root().join(FOLDER);
-    let mut files: Vec<PathBuf> = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    files.sort();
+fn all() -> Result<Vec<Dashboard>> {
+    let files = rules::files(FOLDER)?;
     ensure!(!files.is_empty(), "{FOLDER} has no dashboards");
-    let read = |path: &PathBuf| {
-        let file = format!("{FOLDER}/{}", path.file_name().unwrap_or_default().display());
-        let json = serde_json::from_str(&fs::read_to_string(path)?).with_context(|| format!("{file}: not JSON"))?;
+    let read = |file: String| {
+        let text = fs::read_to_string(crate::root().join(&file))?;
+        let json = serde_json::from_str(&text).with_context(|| format!("{file}: not JSON"))?;
         Ok(Dashboard { file, json })
     };
-    files.iter().map(read).collect()
+    files.into_iter().map(read).collect()
 }
 
 impl Dashboard {
@@ -46,7 +44,7 @@ impl Dashboard {
         self.json["panels"].as_array().into_iter().flatten().filter(|panel| panel["type"] != "row")
     }
 
-    pub(super) fn expressions(&self) -> Vec<Expression> {
+    fn expressions(&self) -> Vec<Expression> {
         let of_panel = |panel: &Value| {
             let place = format!("{}, `{}`", self.file, panel["title"].as_str().unwrap_or_default());
             let targets = panel["targets"].as_array().cloned().unwrap_or_default();
@@ -83,26 +81,27 @@ pub(super) fn all_answer(api: &Api, limit: Duration) -> Result<()> {
     })
 }
 
-/// All rules are loaded, and none has failed; how many there are.
-pub(super) fn rules_work(api: &Api, limit: Duration) -> Result<usize> {
+/// All rules are loaded, and none has failed.
+pub(super) fn rules_work(api: &Api, limit: Duration) -> Result<()> {
     let mut written = 0;
-    for file in fs::read_dir(crate::root().join("compose/prometheus/rules"))? {
-        let text = fs::read_to_string(file?.path())?;
+    for file in rules::files(rules::FOLDER)? {
+        let text = fs::read_to_string(crate::root().join(file))?;
         written += text.matches("- alert:").count() + text.matches("- record:").count();
     }
     wait::until("all rules are evaluated without an error", limit, |last| {
-        let rules = rules(api)?;
+        let rules = loaded(api)?;
         let bad: Vec<String> = rules
             .iter()
             .filter(|rule| rule["health"] != "ok")
             .map(|rule| format!("{}: {} {}", rule["name"], rule["health"], rule["lastError"]))
             .collect();
         *last = format!("{} of {written} rules; {}", rules.len(), bad.join(" | "));
-        Ok((rules.len() == written && bad.is_empty()).then_some(written))
+        Ok((rules.len() == written && bad.is_empty()).then_some(()))
     })
 }
 
-fn rules(api: &Api) -> Result<Vec<Value>> {
+/// The rules as Prometheus tells of them.
+fn loaded(api: &Api) -> Result<Vec<Value>> {
     let answer = api.get("rules", &[])?;
     let groups = answer["groups"].as_array().context("Prometheus names no groups of rules")?;
     Ok(groups.iter().flat_map(|group| group["rules"].as_array().cloned().unwrap_or_default()).collect())
@@ -120,7 +119,7 @@ pub(super) fn names_are_known(api: &Api, exposed: &str) -> Result<()> {
         }
     }
     let mut used = Vec::new();
-    for rule in rules(api)? {
+    for rule in loaded(api)? {
         if rule["type"] == "recording" {
             known.extend(rule["name"].as_str().map(str::to_owned));
         }

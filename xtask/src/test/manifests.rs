@@ -53,10 +53,8 @@ fn each_is_of_the_kind_that_its_name_says_and_is_labelled() {
         ("kustomization.yaml", "kustomize.config.k8s.io/v1beta1", "Kustomization"),
     ];
     let found = manifests();
-    assert_eq!(
-        found.keys().collect::<BTreeSet<_>>(),
-        kinds.iter().map(|kind| kind.0.to_owned()).collect::<Vec<_>>().iter().collect()
-    );
+    let expected: BTreeSet<&str> = kinds.iter().map(|(file, _, _)| *file).collect();
+    assert_eq!(found.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected);
     for (file, version, kind) in kinds {
         let found = &found[file];
         assert_eq!((&found["apiVersion"], &found["kind"]), (&json!(version), &json!(kind)), "{file}");
@@ -101,17 +99,14 @@ fn who_selects_whom_by_label_and_port_agrees() {
             assert_eq!(container(&pod)[probe]["httpGet"]["port"], "http", "{file}");
         }
         // Each mount has its volume.
-        let volumes = ["volumes", "volumeClaimTemplates"].map(|key| match key {
-            "volumes" => pod["spec"][key].clone(),
-            key => manifest(file)["spec"][key].clone(),
-        });
-        let names: Vec<&Value> = volumes
-            .iter()
-            .flat_map(|list| list.as_array().into_iter().flatten())
-            .map(|volume| if volume["name"].is_null() { &volume["metadata"]["name"] } else { &volume["name"] })
-            .collect();
+        let set = manifest(file);
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let volumes = list(&pod["spec"]["volumes"]).into_iter().map(|volume| volume["name"].clone());
+        let claims =
+            list(&set["spec"]["volumeClaimTemplates"]).into_iter().map(|claim| claim["metadata"]["name"].clone());
+        let names: Vec<Value> = volumes.chain(claims).collect();
         for mount in container(&pod)["volumeMounts"].as_array().unwrap() {
-            assert!(names.contains(&&mount["name"]), "{file}: {}", mount["name"]);
+            assert!(names.contains(&mount["name"]), "{file}: {}", mount["name"]);
         }
     }
     let service = manifest("service.yaml");

@@ -40,8 +40,10 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
         match binary {
             Ok(binary) => {
                 scraped_by(&binary, sh, &server, tally)?;
-                setup.openssl()?;
-                graphs::shown_by(&binary, sh, &server, tally)?;
+                match setup.openssl() {
+                    Ok(_) => graphs::shown_by(&binary, sh, &server, tally)?,
+                    Err(reason) => tally.skip("rules and dashboards", &reason),
+                }
                 every_format::taken_by(&binary, sh, [&server, &known_durations], tally)?;
             }
             Err(reason) => tally.skip("prometheus", &reason),
@@ -142,7 +144,7 @@ fn no_duplicates(api: &Api) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn promtool(sh: &Shell, promtool: &Path, args: &[impl AsRef<std::ffi::OsStr>], input: &str) -> Result<()> {
+pub(super) fn promtool(sh: &Shell, promtool: &Path, args: &[&str], input: &str) -> Result<()> {
     let output = cmd!(sh, "{promtool} {args...}").stdin(input).quiet().ignore_status().output()?;
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().replace('\n', " | ");
     ensure!(output.status.success(), "{}: {said}", output.status);

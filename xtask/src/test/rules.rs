@@ -11,8 +11,11 @@ use super::prometheus::promtool;
 use super::setup::Setup;
 use crate::build;
 
+pub(super) const FOLDER: &str = "compose/prometheus/rules";
+
 pub(super) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()> {
-    let (rules, tests) = (files("compose/prometheus/rules")?, files("compose/prometheus/tests")?);
+    let (rules, tests) = (files(FOLDER)?, files("compose/prometheus/tests")?);
+    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
     for binary in setup.prometheus() {
         let binary = match binary {
             Ok(binary) => binary,
@@ -22,25 +25,18 @@ pub(super) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
             }
         };
         let name = |rule: &str| format!("promtool {}: {rule}", binary.version);
-        let args = |first: &[&str], files: &[String]| -> Vec<String> {
-            first.iter().map(|arg| (*arg).to_owned()).chain(files.iter().cloned()).collect()
-        };
+        let promtool = |args: &[&str]| promtool(sh, &binary.promtool, args, "");
         tally.check(&name("nothing to find fault with in the rules"), || {
-            promtool(sh, &binary.promtool, &args(&["check", "rules", "--lint=all", "--lint-fatal"], &rules), "")
+            promtool(&[&["check", "rules", "--lint=all", "--lint-fatal"], &rules[..]].concat())
         });
         for test in &tests {
-            tally.check(&name(test), || {
-                promtool(sh, &binary.promtool, &args(&["test", "rules"], std::slice::from_ref(test)), "")
-            });
+            tally.check(&name(test), || promtool(&["test", "rules", test]));
         }
-        // K4
-        tally.check(&name("a rule that is broken is found"), || {
+        tally.check(&name("K4 a rule that is broken is found"), || {
             let dir = sh.create_temp_dir()?;
             let broken = dir.path().join("broken.yml");
-            let text = fs::read_to_string(crate::root().join(&rules[0]))?.replacen("up{", "up{{", 1);
-            fs::write(&broken, text)?;
-            let checked =
-                promtool(sh, &binary.promtool, &args(&["check", "rules"], &[broken.display().to_string()]), "");
+            fs::write(&broken, sh.read_file(rules[0])?.replacen("up{", "up{{", 1))?;
+            let checked = promtool(&["check", "rules", &broken.display().to_string()]);
             ensure!(checked.is_err(), "promtool takes it");
             Ok(())
         });
@@ -101,8 +97,8 @@ fn shipped_configurations(sh: &Shell, server: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The files of a folder, by their names.
-fn files(folder: &str) -> Result<Vec<String>> {
+/// The files of a folder of the workspace, by their names.
+pub(super) fn files(folder: &str) -> Result<Vec<String>> {
     let entries = fs::read_dir(crate::root().join(folder)).with_context(|| format!("there is no {folder}"))?;
     let path = |entry: std::io::Result<fs::DirEntry>| -> Result<String> {
         Ok(PathBuf::from(folder).join(entry?.file_name()).display().to_string())
@@ -123,7 +119,7 @@ mod tests {
     /// Alerts, and where each leads.
     fn alerts() -> Vec<(String, String)> {
         let mut found = Vec::new();
-        for text in texts("compose/prometheus/rules") {
+        for text in texts(super::FOLDER) {
             for alert in text.split("- alert: ").skip(1) {
                 let name = alert.lines().next().unwrap().to_owned();
                 let url = alert.split_once("runbook_url: ").map(|(_, rest)| rest.lines().next().unwrap().to_owned());
@@ -162,7 +158,7 @@ mod tests {
     #[test]
     fn each_recorded_value_is_compared_with_one_that_is_known_or_carries_an_alert_that_is() {
         let tests = texts("compose/prometheus/tests").concat();
-        let rules = texts("compose/prometheus/rules").concat();
+        let rules = texts(super::FOLDER).concat();
         for record in rules.split("- record: ").skip(1).map(|rest| rest.lines().next().unwrap()) {
             let uses = rules.matches(record).count() - 1;
             assert!(tests.contains(record) || uses > 0, "{record} is neither used nor tested");

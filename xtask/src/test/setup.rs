@@ -49,10 +49,7 @@ impl Setup<'_> {
     }
 
     fn system_prometheus(&self) -> Result<Binary> {
-        if which("prometheus").is_none() {
-            self.apt(&["prometheus"], Daemons::StayStopped)?;
-        }
-        self.binary(&which("prometheus").context("still no `prometheus` in PATH after its installation")?)
+        self.binary(&self.program(&["prometheus"], "prometheus", Daemons::StayStopped)?)
     }
 
     /// Debian's next release has a 3.x, and so has the image that the stack runs.
@@ -94,10 +91,7 @@ impl Setup<'_> {
     }
 
     pub(crate) fn curl(&self) -> Result<PathBuf> {
-        if which("curl").is_none() {
-            self.apt(&["curl"], Daemons::MayStart)?;
-        }
-        which("curl").context("still no `curl` in PATH after its installation")
+        self.program(&["curl"], "curl", Daemons::MayStart)
     }
 
     /// The library that sets the clock of one process.
@@ -115,11 +109,8 @@ impl Setup<'_> {
 
     /// blackbox_exporter, by Debian's name or its own.
     pub(crate) fn blackbox_exporter(&self) -> Result<PathBuf> {
-        let find = || ["prometheus-blackbox-exporter", "blackbox_exporter"].into_iter().find_map(which);
-        if find().is_none() {
-            self.apt(&["prometheus-blackbox-exporter"], Daemons::StayStopped)?;
-        }
-        find().context("still no `prometheus-blackbox-exporter` in PATH after its installation")
+        const NAME: &str = "prometheus-blackbox-exporter";
+        self.program(&[NAME, "blackbox_exporter"], NAME, Daemons::StayStopped)
     }
 
     /// The newest that is to be had: older ones say less, and take more to where they are redirected.
@@ -151,58 +142,53 @@ impl Setup<'_> {
         which("chromedriver").context("still no `chromedriver` in PATH after its installation")
     }
 
-    pub(crate) fn openssl(&self) -> Result<()> {
-        if which("openssl").is_some() { Ok(()) } else { self.apt(&["openssl"], Daemons::MayStart) }
+    pub(crate) fn openssl(&self) -> Result<PathBuf> {
+        self.program(&["openssl"], "openssl", Daemons::MayStart)
     }
 
     /// What looks through unit files; nothing has to run under systemd for that.
     pub(crate) fn systemd_analyze(&self) -> Result<PathBuf> {
-        if which("systemd-analyze").is_none() {
-            self.apt(&["systemd"], Daemons::StayStopped)?;
-        }
-        which("systemd-analyze").context("still no `systemd-analyze` in PATH after its installation")
+        self.program(&["systemd-analyze"], "systemd", Daemons::StayStopped)
     }
 
     /// By Debian's name or its own.
     pub(crate) fn pushgateway(&self) -> Result<PathBuf> {
-        let find = || ["prometheus-pushgateway", "pushgateway"].into_iter().find_map(which);
-        if find().is_none() {
-            self.apt(&["prometheus-pushgateway"], Daemons::StayStopped)?;
-        }
-        find().context("still no `prometheus-pushgateway` in PATH after its installation")
+        const NAME: &str = "prometheus-pushgateway";
+        self.program(&[NAME, "pushgateway"], NAME, Daemons::StayStopped)
     }
 
     /// Alertmanager's tool, with Alertmanager beside it.
     pub(crate) fn amtool(&self) -> Result<PathBuf> {
         const PACKAGE: &str = "prometheus-alertmanager";
-        if let Ok(path) = self.unpacked("alertmanager", "forky", &[PACKAGE], "amtool") {
-            return Ok(path);
-        }
-        if which("amtool").is_none() {
-            self.apt(&[PACKAGE], Daemons::StayStopped)?;
-        }
-        which("amtool").context("still no `amtool` in PATH after its installation")
+        let newest = self.unpacked("alertmanager", "forky", &[PACKAGE], "amtool");
+        newest.or_else(|_| self.program(&["amtool"], PACKAGE, Daemons::StayStopped))
     }
 
     /// What the transcripts of the docs run.
     pub(crate) fn commands_of_the_docs(&self) -> Result<()> {
         ensure!(cmd!(self.sh, "id -u").quiet().read()? == "0", "to be nobody takes root: run this as root");
-        let missing: Vec<_> = [("bash", "bash"), ("curl", "curl"), ("openssl", "openssl"), ("setpriv", "util-linux")]
-            .into_iter()
-            .filter(|(program, _)| which(program).is_none())
-            .map(|(_, package)| package)
-            .collect();
-        if missing.is_empty() { Ok(()) } else { self.apt(&missing, Daemons::MayStart) }
+        self.programs(&[("bash", "bash"), ("curl", "curl"), ("openssl", "openssl"), ("setpriv", "util-linux")])
     }
 
     /// What it takes to make a network namespace.
     pub(crate) fn namespaces(&self) -> Result<()> {
         ensure!(cfg!(target_os = "linux"), "network namespaces are of Linux");
-        let missing: Vec<_> = [("unshare", "util-linux"), ("ip", "iproute2"), ("mount", "mount")]
-            .into_iter()
-            .filter(|(program, _)| which(program).is_none())
-            .map(|(_, package)| package)
-            .collect();
+        self.programs(&[("unshare", "util-linux"), ("ip", "iproute2"), ("mount", "mount")])
+    }
+
+    /// The first of the names that a program has, where it is there or its package can be installed.
+    fn program(&self, names: &[&str], package: &str, daemons: Daemons) -> Result<PathBuf> {
+        let find = || names.iter().copied().find_map(which);
+        if find().is_none() {
+            self.apt(&[package], daemons)?;
+        }
+        find().with_context(|| format!("still no `{}` in PATH after its installation", names[0]))
+    }
+
+    /// Programs, each with its package.
+    fn programs(&self, needed: &[(&str, &str)]) -> Result<()> {
+        let missing = needed.iter().filter(|(program, _)| which(program).is_none());
+        let missing: Vec<&str> = missing.map(|(_, package)| *package).collect();
         if missing.is_empty() { Ok(()) } else { self.apt(&missing, Daemons::MayStart) }
     }
 

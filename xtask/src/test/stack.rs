@@ -64,7 +64,7 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
 /// With the Prometheus that compose.yaml names and the first client, and with the older one that the system has and the last client.
 fn watched(sh: &Shell, setup: &Setup<'_>, clients: &[Client], tally: &mut Tally) -> Result<()> {
     let engine = clients[0].engine();
-    if let Err(reason) = setup.alertmanager_image(engine) {
+    if let Err(reason) = setup.openssl().and_then(|_| setup.alertmanager_image(engine)) {
         tally.skip("the stack with Alertmanager", &reason);
         return Ok(());
     }

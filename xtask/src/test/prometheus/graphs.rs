@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use xshell::Shell;
 
-use super::super::dashboards;
 use super::super::exporter::Exporter;
 use super::super::setup::Binary;
 use super::super::tls_peer::TlsPeer;
+use super::super::{dashboards, rules};
 use super::Tally;
 use crate::http;
 use crate::prometheus::{self, Api, Prometheus};
@@ -28,22 +28,20 @@ pub(super) fn shown_by(binary: &Binary, sh: &Shell, server: &Path, tally: &mut T
     let exporter = Exporter::configured(server, dir.path(), &targets)?;
 
     // The long windows are evaluated every two minutes, which is long to wait.
-    fs::create_dir(dir.path().join("rules"))?;
-    for file in fs::read_dir(crate::root().join("compose/prometheus/rules"))? {
-        let file = file?;
-        let rules = fs::read_to_string(file.path())?;
-        let rules = rules.replace("interval: 30s", "interval: 1s").replace("interval: 2m", "interval: 1s");
-        fs::write(dir.path().join("rules").join(file.file_name()), rules)?;
+    for file in rules::files(rules::FOLDER)? {
+        let text =
+            sh.read_file(&file)?.replace("interval: 30s", "interval: 1s").replace("interval: 2m", "interval: 1s");
+        sh.write_file(dir.path().join(&file), text)?;
     }
     let config = prometheus::rewrite(&sh.read_file(prometheus::CONFIG)?, &exporter.address.to_string(), Some("1s"))?;
-    let shipped = crate::root().join("compose/prometheus/rules").display().to_string();
-    let config = config.replace(&shipped, &dir.path().join("rules").display().to_string());
+    let [shipped, quick] = [crate::root(), dir.path()].map(|root| root.join(rules::FOLDER).display().to_string());
+    let config = config.replace(&shipped, &quick);
     let mut prometheus = Prometheus::start(&binary.prometheus, dir.path(), &config, listen)?;
     if !tally.check(&name("sees the exporter of the graphs up"), || prometheus.wait_up(LIMIT)) {
         return Ok(());
     }
     let api = &prometheus.api;
-    tally.check(&name("every rule is evaluated without an error"), || dashboards::rules_work(api, LIMIT).map(drop));
+    tally.check(&name("every rule is evaluated without an error"), || dashboards::rules_work(api, LIMIT));
     tally.check(&name("every expression of the dashboards has an answer"), || dashboards::all_answer(api, LIMIT));
     tally.check(&name("no alert fires while all is well"), || no_alert(api));
     // The parser of 2.42 cannot be asked; the files are the same.

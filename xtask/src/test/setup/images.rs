@@ -77,9 +77,9 @@ impl Setup<'_> {
 
     /// What compose.yaml makes of a variable.
     fn of_compose(&self, variable: &str) -> Result<String> {
-        let set = self.sh.var(variable).ok().filter(|value| !value.is_empty());
         let compose = self.sh.read_file(stack::FILE)?;
-        set.or_else(|| default_of(&compose, variable)).with_context(|| format!("{} names no {variable}", stack::FILE))
+        let value = stack::variable(self.sh, variable).or_else(|| default_of(&compose, variable));
+        value.with_context(|| format!("{} names no {variable}", stack::FILE))
     }
 
     pub(super) fn pull(&self, engine: &str, image: &str) -> Result<()> {
