@@ -220,8 +220,9 @@ fn both_return(stack: &Stack<'_>) -> Result<()> {
 /// Waits until an expression has that value.
 fn is(stack: &Stack<'_>, expr: &str, value: f64) -> Result<()> {
     wait::until(&format!("{expr} is {value}"), ALERT, |last| {
-        let found = stack.api().value(expr)?;
+        // A Prometheus that was just started anew does not answer yet.
+        let found = stack.api().value(expr);
         *last = format!("{found:?}");
-        Ok(found.filter(|found| (found - value).abs() < 1e-9).map(drop))
+        Ok(found.ok().flatten().filter(|found| (found - value).abs() < 1e-9).map(drop))
     })
 }
