@@ -133,14 +133,19 @@ impl Api {
 
     /// Fails with what the target page says of a target that is not up.
     pub(crate) fn no_bad_target(&self) -> Result<()> {
-        let targets = self.get("targets", &[("state", "active")])?;
-        let targets = targets["activeTargets"].as_array().context("there is no target page")?;
+        let targets = self.targets()?;
         ensure!(!targets.is_empty(), "there are no targets");
-        for target in targets {
+        for target in &targets {
             let (health, error) = (&target["health"], &target["lastError"]);
             ensure!(health == "up" && error == "", "{}: health {health}, error {error}", target["labels"]);
         }
         Ok(())
+    }
+
+    /// What it scrapes. `up` would also have what was scraped before a restart, for as long as a query looks back.
+    pub(crate) fn targets(&self) -> Result<Vec<Value>> {
+        let answer = self.get("targets", &[("state", "active")])?;
+        answer["activeTargets"].as_array().cloned().context("there is no target page")
     }
 
     /// The `data` of an API answer.
