@@ -40,10 +40,11 @@ fn exporter(address: SocketAddr) -> Option<String> {
     text.lines().nth(1).map(str::to_owned)
 }
 
-fn prometheus(api: &Api) -> Option<String> {
-    let count = |expr: &str| api.value(expr).ok().map(Option::unwrap_or_default);
-    let (up, all) = (count("sum(up)")?, count("count(up)")?);
-    let firing = count(r#"count(ALERTS{alertstate="firing"})"#)?;
+/// What it scrapes, and which alerts fire. None where it does not answer.
+pub(crate) fn prometheus(api: &Api) -> Option<String> {
+    let targets = api.targets().ok()?;
+    let up = targets.iter().filter(|target| target["health"] == "up").count();
+    let firing = api.value(r#"count(ALERTS{alertstate="firing"})"#).ok()?.unwrap_or_default();
     let alerts = if firing == 0.0 { "no alert fires".to_owned() } else { format!("{firing} alerts fire") };
-    Some(format!("{up} of {all} targets up, {alerts}"))
+    Some(format!("{up} of {} targets up, {alerts}", targets.len()))
 }
