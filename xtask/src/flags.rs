@@ -79,6 +79,12 @@ xflags::xflags! {
                 optional --check
             }
         }
+        /// Load two servers with everything that clients do, and compare the books at the end: to the request, to the run. In a container
+        /// with next to no rights and 64 MB, where there is an engine.
+        cmd soak {
+            /// How long, 5 by default; an hour for docs/reliability.md.
+            optional --minutes minutes: f64
+        }
         /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, stack.
         /// As root on Debian it installs what the suites need and is missing.
         cmd test {

@@ -13,6 +13,7 @@ mod native;
 mod process;
 mod prometheus;
 mod ps;
+mod soak;
 mod stack;
 mod test;
 mod up;
@@ -60,6 +61,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<ExitCode> {
         XtaskCmd::Build(flags) => build::run(&sh, &flags)?,
         XtaskCmd::Dist(_) => dist::run(&sh)?,
         XtaskCmd::Lint(_) => lint::run(&sh)?,
+        XtaskCmd::Soak(flags) => soak::run(&sh, &flags)?,
         XtaskCmd::Bench(flags) => return bench::run(&sh, &flags),
         XtaskCmd::Test(flags) => return Ok(test::run(&sh, &flags)),
     }

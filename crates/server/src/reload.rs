@@ -65,6 +65,7 @@ impl Reloader {
             clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
             clock
         });
+        let mut reader = Reader::default();
         loop {
             let mut askers = Vec::new();
             let why = tokio::select! {
@@ -77,7 +78,7 @@ impl Reloader {
                 _ = self.hangups.recv() => "SIGHUP",
                 () = tick(&mut clock) => "change of a file",
             };
-            let loaded = read(&self.configuration).await;
+            let loaded = reader.read(&self.configuration).await;
             let by_clock = askers.is_empty() && why != "SIGHUP";
             if by_clock && loaded.as_ref().is_ok_and(|loaded| loaded.digest == self.seen) {
                 continue;
@@ -127,14 +128,43 @@ async fn tick(clock: &mut Option<Interval>) {
     }
 }
 
-/// On a thread of its own: the end of the program would wait for one of the runtime's, and a file may be slow.
-async fn read(configuration: &Configuration) -> Result<Loaded, String> {
-    let (done, loaded) = oneshot::channel();
-    let configuration = configuration.clone();
-    let reading = std::thread::Builder::new().name("reload".to_owned());
-    let reading = reading.spawn(move || _ = done.send(configuration.load()));
-    reading.map_err(|error| format!("no thread to read the configuration on: {error}; try again later"))?;
-    loaded.await.map_err(|_| "reading the configuration panicked; please report it with the file".to_owned())
+/// A configuration to read, and who waits for it.
+type Reading = (Configuration, oneshot::Sender<Loaded>);
+
+/// Reads on one thread, always the same: a new one each time may get a new arena of the allocator, and each arena keeps what reading has
+/// taken once. It is none of the runtime's, as the end of the program would wait for that, and a file may be slow.
+#[derive(Default)]
+struct Reader(Option<std::sync::mpsc::Sender<Reading>>);
+
+impl Reader {
+    async fn read(&mut self, configuration: &Configuration) -> Result<Loaded, String> {
+        let (done, loaded) = oneshot::channel();
+        let reading = (configuration.clone(), done);
+        let unread = match &self.0 {
+            Some(thread) => thread.send(reading).err().map(|unsent| unsent.0),
+            None => Some(reading),
+        };
+        // It is the first, or the thread has panicked.
+        if let Some(reading) = unread {
+            let thread = start_reading(reading);
+            self.0 = Some(thread.map_err(|error| {
+                format!("no thread to read the configuration on: {error}; try again later")
+            })?);
+        }
+        loaded.await.map_err(|_| "reading the configuration panicked; please report it with the file".to_owned())
+    }
+}
+
+fn start_reading(first: Reading) -> std::io::Result<std::sync::mpsc::Sender<Reading>> {
+    let (readings, more) = std::sync::mpsc::channel();
+    let read = move || {
+        for (configuration, done) in std::iter::once(first).chain(more) {
+            // Whoever waited may have gone.
+            let _ = done.send(configuration.load());
+        }
+    };
+    std::thread::Builder::new().name("reload".to_owned()).spawn(read)?;
+    Ok(readings)
 }
 
 /// `POST /-/reload`: 200 and what has changed, or 500 and what is wrong.
