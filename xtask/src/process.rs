@@ -34,6 +34,11 @@ impl Running {
         Ok(())
     }
 
+    /// How it has ended, if it has.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// Asks it to stop, as an operator would, and waits for its end.
     pub(crate) fn stop(&mut self) -> Result<ExitStatus> {
         if self.child.try_wait()?.is_none() {

@@ -5,13 +5,17 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, TempDir, cmd};
 
 use crate::build;
 use crate::flags;
+use crate::process::Running;
 use crate::test::setup::{Engine, Setup};
+use crate::wait;
 
 /// What CI has time for.
 pub(crate) const MINUTES: f64 = 5.0;
@@ -74,15 +78,20 @@ impl Container<'_> {
         let mount = format!("--volume={0}:{0}:ro", folder.path().display());
         let mut command = vec![self.engine.to_owned()];
         command.extend(CONFINED.map(str::to_owned));
-        command.extend([mount, self.image.clone()]);
+        command.extend([mount, format!("--label={}", self.image), self.image.clone()]);
         within(self.sh, minutes, "confined", folder.path(), &command)
     }
 }
 
 impl Drop for Container<'_> {
     fn drop(&mut self) {
-        let (engine, image) = (self.engine, &self.image);
-        if let Err(error) = cmd!(self.sh, "{engine} image rm --force {image}").quiet().ignore_stdout().run() {
+        let (sh, engine, image) = (self.sh, self.engine, &self.image);
+        // Where the load was ended, its servers may be left.
+        let left = cmd!(sh, "{engine} ps --quiet --filter label={image}").quiet().read().unwrap_or_default();
+        for id in left.lines() {
+            let _ = cmd!(sh, "{engine} kill {id}").quiet().ignore_stdout().run();
+        }
+        if let Err(error) = cmd!(sh, "{engine} image rm --force {image}").quiet().ignore_stdout().run() {
             eprintln!("warning: {error:#}");
         }
     }
@@ -104,7 +113,13 @@ fn within(sh: &Shell, minutes: f64, how: &str, folder: &Path, command: &[String]
     let load = tests.first().context("there is no load")?;
     let mut load = Command::new(load);
     load.env("ACTIX_EXPORTER_TEST_SOAK", how).arg(minutes.to_string()).arg(folder).args(command);
-    let status = load.status()?;
-    ensure!(status.success(), "the soak failed ({status}): its last line above says why");
-    Ok(())
+    let mut load = Running::spawn("the load", &mut load)?;
+    loop {
+        ensure!(!wait::interrupted(), "interrupted");
+        if let Some(status) = load.ended()? {
+            ensure!(status.success(), "the soak failed ({status}): its last line above says why");
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
 }

@@ -33,6 +33,9 @@ use crate::{discovery, landing, limits};
 
 /// An exporter has little to do at a time; more threads would cost memory for nothing.
 const MOST_WORKERS: usize = 4;
+/// Of each worker, for what may have to wait: pages out of the history, collectors of others. Who asks for more waits, and nobody makes the
+/// server take a thread for each of his requests.
+const MOST_WAITERS: usize = 8;
 /// Started as targets need them. One is enough for a thousand probes a second.
 const MOST_PROBERS: usize = 4;
 /// Less than the ten seconds after which container engines kill.
@@ -136,8 +139,11 @@ pub(crate) async fn run(
     let tls = accesses.borrow().config.tls.is_some();
     announce_listeners(&listeners, tls, flags.paths.external_url())?;
     let door = Door { accesses, connections: Connections::new(connections, rejected).into(), limits: flags.limits };
-    let builder =
-        ServerBuilder::default().workers(cores.min(MOST_WORKERS)).disable_signals().shutdown_timeout(DRAIN_SECONDS);
+    let builder = ServerBuilder::default()
+        .workers(cores.min(MOST_WORKERS))
+        .worker_max_blocking_threads(MOST_WAITERS)
+        .disable_signals()
+        .shutdown_timeout(DRAIN_SECONDS);
     let server = serve(builder, listeners, &door, app)?;
     ready.set(true);
     let reloading = actix_rt::spawn(reloading);

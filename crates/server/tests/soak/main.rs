@@ -42,7 +42,7 @@ use watched::Watched;
 /// Set by whoever starts it on purpose: `here`, or `confined` where the command makes the server one that may do next to nothing.
 const ON_PURPOSE: &str = "ACTIX_EXPORTER_TEST_SOAK";
 /// Between two looks at the books, and between two new configurations.
-const CHECKPOINT: Duration = Duration::from_secs(15);
+const CHECKPOINT: Duration = Duration::from_secs(20);
 const CHANGE: Duration = Duration::from_secs(3);
 /// A scraper's own limit is 10 s by default; of a hundred scrapes 99 are to be done in a tenth of it.
 const SCRAPE_P99: Duration = Duration::from_secs(1);

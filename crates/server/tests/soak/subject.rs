@@ -58,8 +58,11 @@ impl Subject {
                 kept.push(line);
             }
         });
-        let pid = process(folder, args).with_context(|| format!("the {name} server is no process"))?;
-        Ok(Self { name, address, door, ledger: Ledger::default(), pid, child, log })
+        let pid = process(folder, args).with_context(|| format!("the {name} server is no process"));
+        if pid.is_err() {
+            let _ = child.kill();
+        }
+        Ok(Self { name, address, door, ledger: Ledger::default(), pid: pid?, child, log })
     }
 
     pub(crate) fn connect(&self) -> io::Result<Connection> {

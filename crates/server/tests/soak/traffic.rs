@@ -25,6 +25,10 @@ const ASKED: [(Route, &str, u16); 12] = [
     (("other", "/metrics"), "/metrics", 405),
     (("GET", "/metrics"), "/metrics?name[]=http_requests_in_flight", 200),
 ];
+/// Of the scraper, which is twice as often as is usual for the impatient.
+const EVERY: Duration = Duration::from_secs(2);
+/// Between two requests of a client. A server that has nothing to spare shows how long its queue is, and no more.
+const THOUGHT: Duration = Duration::from_millis(20);
 /// Light ones, for those who send many at once.
 const PIPELINED: usize = 16;
 /// Connections of those who say nothing.
@@ -109,7 +113,7 @@ impl<'a> Traffic<'a> {
             let asked = ASKED[(number + n) % ASKED.len()];
             self.send(&mut connection, asked)?;
             self.expect(&mut connection, asked.0, asked.2)?;
-            thread::sleep(Duration::from_millis(2));
+            thread::sleep(THOUGHT);
         }
         let head = ("HEAD", "/metrics");
         self.subject.ledger.begin(head, 1);
@@ -129,7 +133,7 @@ impl<'a> Traffic<'a> {
             for (route, _, status) in asked {
                 self.expect(&mut connection, route, status)?;
             }
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(10 * THOUGHT);
         }
         Ok(())
     }
@@ -204,7 +208,7 @@ impl<'a> Traffic<'a> {
     /// Before, within and after a request; what was begun to be answered has been asked.
     fn leaves(&self, number: usize) -> io::Result<()> {
         let mut connection = self.subject.connect()?;
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(THOUGHT);
         match number % 5 {
             0 => {}
             1 => connection.send(b"GET /metr")?,
@@ -244,7 +248,7 @@ impl<'a> Traffic<'a> {
             Err(error) if is_end(&error) => {}
             Err(error) => return Err(error),
         }
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(5 * THOUGHT);
         Ok(())
     }
 
@@ -270,7 +274,7 @@ impl<'a> Traffic<'a> {
         connection.send(request.as_bytes())?;
         self.expect(&mut connection, route, 200)?;
         self.scrapes.lock().unwrap().push(begun.elapsed());
-        thread::sleep(Duration::from_secs(1).saturating_sub(begun.elapsed()));
+        thread::sleep(EVERY.saturating_sub(begun.elapsed()));
         Ok(())
     }
 
