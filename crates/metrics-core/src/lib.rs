@@ -65,6 +65,8 @@ mod counter;
 mod exposition;
 mod external;
 mod family;
+#[cfg(all(feature = "actix-web", any(test, fuzzing)))]
+pub mod fuzzed;
 #[cfg(feature = "actix-web")]
 mod handler;
 mod histogram;

@@ -84,8 +84,13 @@ impl Config {
 }
 
 fn read(path: &Path, defaults: &ConfigDefaults, files: &mut Files) -> Result<Config, FileError> {
+    let text = files.text(path)?;
+    read_text(path, &text, defaults, files)
+}
+
+fn read_text(path: &Path, text: &str, defaults: &ConfigDefaults, files: &mut Files) -> Result<Config, FileError> {
     let wrong = |problem: Problem| problem.located(path);
-    let root = yaml::read(&files.text(path)?, "write targets: and a target below it").map_err(wrong)?;
+    let root = yaml::read(text, "write targets: and a target below it").map_err(wrong)?;
     let file = Section::new("the file", &root, &KNOWN).map_err(wrong)?;
     let modules = file.get("modules").map_or(Ok(Vec::new()), |node| modules::read(path, node)).map_err(wrong)?;
     let allow = file.get("probe").map_or(Ok(Vec::new()), on_demand::read).map_err(wrong)?;
@@ -97,4 +102,17 @@ fn read(path: &Path, defaults: &ConfigDefaults, files: &mut Files) -> Result<Con
     let on_demand = targets.on_demand([&defaults.allow[..], &allow].concat());
     let (targets, all_targets) = targets.done();
     Ok(Config { targets, all_targets, modules, on_demand })
+}
+
+/// A file of this text.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzzed(path: &Path, text: &str) -> Result<Config, FileError> {
+    let defaults = ConfigDefaults {
+        roots: Roots::BuiltIn,
+        interval: Duration::from_secs(60),
+        timeout: None,
+        shard: Shard::default(),
+        allow: Vec::new(),
+    };
+    read_text(path, text, &defaults, &mut Files::default())
 }

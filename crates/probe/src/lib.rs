@@ -33,6 +33,8 @@ mod dial;
 mod engine;
 mod evidence;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod history;
 mod http;
 mod journal;

@@ -4,6 +4,7 @@
 pub(crate) mod access;
 pub(crate) mod bodies;
 pub(crate) mod connections;
+mod credentials;
 mod door;
 pub(crate) mod keeper;
 pub(crate) mod limits;

@@ -7,10 +7,9 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use tokio::sync::watch;
 
+use super::credentials::basic;
 use super::passwords::{Passwords, Verdict};
 use super::paths::Paths;
 use crate::rate::Rate;
@@ -93,19 +92,11 @@ impl Guard {
     }
 }
 
-/// User name and password: RFC 7617. What is no text is no user name.
+/// User name and password of the one header that there is.
 fn credentials(request: &HttpRequest) -> Option<(String, Vec<u8>)> {
     let mut given = request.headers().get_all(header::AUTHORIZATION);
     let (header, None) = (given.next()?, given.next()) else { return None };
-    let (scheme, encoded) = header.as_bytes().split_at_checked(6)?;
-    if !scheme.eq_ignore_ascii_case(b"basic ") {
-        return None;
-    }
-    let mut user = BASE64_STANDARD.decode(encoded.trim_ascii()).ok()?;
-    let colon = user.iter().position(|byte| *byte == b':')?;
-    let password = user.split_off(colon + 1);
-    user.pop();
-    Some((String::from_utf8(user).ok()?, password))
+    basic(header.as_bytes())
 }
 
 fn unauthorized() -> HttpResponse {
