@@ -77,7 +77,12 @@ impl FromStr for Allow {
         if let Some(wrong) = wrong {
             return Err(AllowError(wrong));
         }
-        match Host::parse(name).map_err(|_| AllowError("not a host"))? {
+        let host = Host::parse(name).map_err(|_| AllowError("not a host"))?;
+        // As it is shown it has to be read again: `10..` would be `10`, which is an address, and `a%2Ab` a name with a star.
+        if matches!(&host, Host::Domain(name) if name.contains('*') || whole(name).split('.').any(str::is_empty)) {
+            return Err(AllowError("not a host: a part of its name is empty, or has a * in it"));
+        }
+        match host {
             Host::Domain(name) if below => Ok(Self(Rule::Below(whole(&name).to_owned()))),
             Host::Domain(name) => Ok(Self(Rule::Name(whole(&name).to_owned()))),
             Host::Ipv4(ip) if !below => Ok(Self(Rule::Network(IpAddr::from(ip).into()))),
