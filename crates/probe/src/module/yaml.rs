@@ -124,9 +124,23 @@ fn masked(secret: &Secret) -> String {
     quoted(&format!("{secret:?}"))
 }
 
-/// In single quotes, within which YAML knows one thing to be escaped; on one line, whatever there is in it.
+/// In single quotes, within which YAML knows one thing to be escaped; else in double ones, on one line, whatever there is in it (YAML 1.2.2,
+/// section 5.7).
 pub(crate) fn quoted(text: &str) -> String {
-    if text.contains(char::is_control) { format!("{text:?}") } else { format!("'{}'", text.replace('\'', "''")) }
+    // Ends of lines, and what may not stand in a file.
+    let hidden = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    if !text.contains(hidden) {
+        return format!("'{}'", text.replace('\'', "''"));
+    }
+    let mut quoted = "\"".to_owned();
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if hidden(c) => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
 }
 
 /// What stands below `http:`.
