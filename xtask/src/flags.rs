@@ -79,20 +79,27 @@ xflags::xflags! {
                 optional --check
             }
         }
+        /// Run the tests of all faults in docs/reliability.md, and see to it that each fault was tried. They are among those of `test`, too.
+        cmd faults {
+            /// Install nothing: what lacks its needs is skipped.
+            optional --no-setup
+            /// A skipped test is a failure.
+            optional --no-skips
+        }
         /// Load two servers with everything that clients do, and compare the books at the end: to the request, to the run. In a container
         /// with next to no rights and 64 MB, where there is an engine.
         cmd soak {
             /// How long, 5 by default; an hour for docs/reliability.md.
             optional --minutes minutes: f64
         }
-        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, stack.
+        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, stack, soak.
         /// As root on Debian it installs what the suites need and is missing.
         cmd test {
             /// Install nothing: a suite whose needs are missing is skipped.
             optional --no-setup
             /// A skipped test is a failure.
             optional --no-skips
-            /// cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers or stack
+            /// cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, stack or soak
             repeated suite: Suite
         }
     }

@@ -63,6 +63,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<ExitCode> {
         XtaskCmd::Lint(_) => lint::run(&sh)?,
         XtaskCmd::Soak(flags) => soak::run(&sh, &flags)?,
         XtaskCmd::Bench(flags) => return bench::run(&sh, &flags),
+        XtaskCmd::Faults(flags) => return Ok(test::faults(&sh, &flags)),
         XtaskCmd::Test(flags) => return Ok(test::run(&sh, &flags)),
     }
     Ok(ExitCode::SUCCESS)

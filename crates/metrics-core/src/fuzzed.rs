@@ -120,9 +120,8 @@ impl<'a> Sample<'a> {
     }
 
     fn has(&self, labels: [(&str, &str); 2]) -> bool {
-        self.labels.len() == 2 && labels.iter().all(|(name, value)| {
-            self.labels.iter().any(|(own, is)| own == name && is == value)
-        })
+        self.labels.len() == 2
+            && labels.iter().all(|(name, value)| self.labels.iter().any(|(own, is)| own == name && is == value))
     }
 }
 

@@ -111,7 +111,6 @@ impl Wire {
         };
         Self { stream, head, to_head, seen }
     }
-
 }
 
 impl Seen {
@@ -346,7 +345,9 @@ mod tests {
         let (mut bytes, mut look_at) = (Vec::new(), 0);
         for byte in all_but_last {
             bytes.push(*byte);
-            let Head::Collect(collected, next) = seen.filter(false, bytes, look_at, 1) else { panic!("it has no end yet") };
+            let Head::Collect(collected, next) = seen.filter(false, bytes, look_at, 1) else {
+                panic!("it has no end yet")
+            };
             assert!(next > collected.len());
             (bytes, look_at) = (collected, next);
         }

@@ -139,12 +139,7 @@ pub(crate) async fn run(
     let tls = accesses.borrow().config.tls.is_some();
     announce_listeners(&listeners, tls, flags.paths.external_url())?;
     let door = Door { accesses, connections: Connections::new(connections, rejected).into(), limits: flags.limits };
-    let builder = ServerBuilder::default()
-        .workers(cores.min(MOST_WORKERS))
-        .worker_max_blocking_threads(MOST_WAITERS)
-        .disable_signals()
-        .shutdown_timeout(DRAIN_SECONDS);
-    let server = serve(builder, listeners, &door, app)?;
+    let server = serve(server_threads(cores), listeners, &door, app)?;
     ready.set(true);
     let reloading = actix_rt::spawn(reloading);
     let stopped = move || {
@@ -156,6 +151,15 @@ pub(crate) async fn run(
     history.commit();
     log::info!("stopped");
     Ok(())
+}
+
+/// The threads of the web server.
+fn server_threads(cores: usize) -> ServerBuilder {
+    ServerBuilder::default()
+        .workers(cores.min(MOST_WORKERS))
+        .worker_max_blocking_threads(MOST_WAITERS)
+        .disable_signals()
+        .shutdown_timeout(DRAIN_SECONDS)
 }
 
 fn announce_listeners(listeners: &[TcpListener], tls: bool, external: Option<&str>) -> std::io::Result<()> {

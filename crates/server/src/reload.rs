@@ -147,9 +147,9 @@ impl Reader {
         // It is the first, or the thread has panicked.
         if let Some(reading) = unread {
             let thread = start_reading(reading);
-            self.0 = Some(thread.map_err(|error| {
-                format!("no thread to read the configuration on: {error}; try again later")
-            })?);
+            self.0 = Some(
+                thread.map_err(|error| format!("no thread to read the configuration on: {error}; try again later"))?,
+            );
         }
         loaded.await.map_err(|_| "reading the configuration panicked; please report it with the file".to_owned())
     }

@@ -9,11 +9,17 @@ use super::Tally;
 use crate::process;
 
 pub(crate) fn run(sh: &Shell, tally: &mut Tally) -> Result<()> {
+    named(sh, &[], tally)
+}
+
+/// Those of these names, or all where there are none.
+pub(super) fn named(sh: &Shell, names: &[&str], tally: &mut Tally) -> Result<()> {
     // All test binaries run even when an early one fails, so that the counts are of the whole.
-    let test = cmd!(sh, "cargo test --workspace --all-features --no-fail-fast");
+    let test = cmd!(sh, "cargo test --workspace --all-features --no-fail-fast -- {names...}");
     let (status, output) = process::tee(&mut Command::from(test))?;
     let seen = count(&output);
     tally.add(&seen);
+    tally.notes_passed(&output);
     if !status.success() && seen.failed == 0 {
         tally.fail("cargo test", &anyhow!("{status} without a failed test: the output above says why"));
     }
@@ -28,6 +34,7 @@ pub(super) fn run_binary(command: &mut Command, tally: &mut Tally) -> Result<()>
     if !status.success() && seen.failed == 0 || seen == Tally::default() {
         tally.fail(&name, &anyhow!("{status}: the output above says why"));
     }
+    tally.notes_passed(&output);
     tally.add(&seen);
     Ok(())
 }
@@ -59,7 +66,7 @@ mod tests {
         let output = "running 2 tests\n\
             test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.05s\n\
             test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.25s\n";
-        assert_eq!(count(output), Tally { passed: 16, failed: 2, skipped: 1 });
+        assert_eq!(count(output), Tally { passed: 16, failed: 2, skipped: 1, names: Vec::new() });
     }
 
     #[test]

@@ -69,6 +69,11 @@ impl Exporter {
         format!("http://{}{path}", self.address)
     }
 
+    /// As a machine that fails ends it.
+    pub(super) fn kill(mut self) -> Result<()> {
+        self.process.kill()
+    }
+
     /// Stops it as an operator would: its exit code has to be 0.
     pub(super) fn stop(mut self) -> Result<()> {
         let status = self.process.stop()?;
@@ -83,7 +88,8 @@ fn plain(binary: &Path) -> Command {
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ACTIX_EXPORTER_")) {
         command.env_remove(name);
     }
-    command.args(["--web.listen-address", "127.0.0.1:0"]);
+    // By the environment, so that a flag wins.
+    command.env("ACTIX_EXPORTER_WEB_LISTEN_ADDRESS", "127.0.0.1:0");
     command
 }
 

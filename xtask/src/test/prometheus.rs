@@ -2,6 +2,7 @@
 
 mod every_format;
 mod graphs;
+pub(super) mod outages;
 
 use std::path::Path;
 use std::time::Duration;
@@ -49,7 +50,7 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
             Err(reason) => tally.skip("prometheus", &reason),
         }
     }
-    Ok(())
+    outages::run(sh, setup, tally)
 }
 
 fn scraped_by(binary: &Binary, sh: &Shell, server: &Path, tally: &mut Tally) -> Result<()> {

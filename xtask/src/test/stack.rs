@@ -23,7 +23,15 @@ use crate::wait;
 /// Longer than the scrape interval of the stack.
 const LIMIT: Duration = Duration::from_secs(40);
 
-pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()> {
+/// How much of it is tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    All,
+    /// What is about faults, with one client and one Prometheus.
+    Faults,
+}
+
+pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, extent: Extent, tally: &mut Tally) -> Result<()> {
     let (_engine, clients) = match setup.engine() {
         Ok(there) => there,
         Err(reason) => {
@@ -41,6 +49,25 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
     if !built {
         return Ok(());
     }
+    if extent == Extent::All {
+        image(sh, setup, &first, &clients, tally)?;
+    }
+    tally.check("K6 a taken port is named, and nothing is left behind", || taken_port(sh, clients[0]));
+    tally.check("K2 an exporter that is not healthy: Prometheus is not started", || unhealthy(sh, clients[0]));
+    tally.check("a configuration that is wrong is one line, and nothing is left behind", || {
+        wrong_configuration(sh, clients[0])
+    });
+    let clients = if extent == Extent::All { &clients[..] } else { &clients[..1] };
+    for client in clients {
+        life_of(&TestStack::new(sh, *client)?.0, tally);
+    }
+    watched(sh, setup, clients, extent, tally)?;
+    first.0.engine(["image", "rm", &first.0.image()]).ignore_stdout().run()?;
+    Ok(())
+}
+
+/// What the image is like, and that each client builds it.
+fn image(sh: &Shell, setup: &Setup<'_>, first: &TestStack<'_>, clients: &[Client], tally: &mut Tally) -> Result<()> {
     tally.check("the image runs as nobody, checks its own health and has no shell", || image::is_bare(&first.0));
     tally.check("the image is within its budget", || image::is_small(&first.0));
     tally.check("the image says what it is", || image::is_labelled(&first.0));
@@ -49,28 +76,22 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
         let other = TestStack::new(sh, *client)?;
         tally.check(&format!("{client}: the image builds"), || other.0.build(Crates::from_flag(setup.offline())));
     }
-    tally.check("K6 a taken port is named, and nothing is left behind", || taken_port(sh, clients[0]));
-    tally.check("a configuration that is wrong is one line, and nothing is left behind", || {
-        wrong_configuration(sh, clients[0])
-    });
-    for client in &clients {
-        life_of(&TestStack::new(sh, *client)?.0, tally);
-    }
-    watched(sh, setup, &clients, tally)?;
-    first.0.engine(["image", "rm", &first.0.image()]).ignore_stdout().run()?;
     Ok(())
 }
 
 /// With the Prometheus that compose.yaml names and the first client, and with the older one that the system has and the last client.
-fn watched(sh: &Shell, setup: &Setup<'_>, clients: &[Client], tally: &mut Tally) -> Result<()> {
+fn watched(sh: &Shell, setup: &Setup<'_>, clients: &[Client], extent: Extent, tally: &mut Tally) -> Result<()> {
     let engine = clients[0].engine();
     if let Err(reason) = setup.openssl().and_then(|_| setup.alertmanager_image(engine)) {
         tally.skip("the stack with Alertmanager", &reason);
         return Ok(());
     }
-    watched::by_its_users(sh, clients[0], None, tally)?;
+    watched::by_its_users(sh, clients[0], None, extent, tally)?;
+    if extent == Extent::Faults {
+        return Ok(());
+    }
     match setup.system_prometheus_image(engine) {
-        Ok(version) => watched::by_its_users(sh, clients[clients.len() - 1], Some(&version), tally),
+        Ok(version) => watched::by_its_users(sh, clients[clients.len() - 1], Some(&version), extent, tally),
         Err(reason) => {
             tally.skip("the stack with the system's Prometheus", &reason);
             Ok(())
@@ -144,6 +165,20 @@ fn wrong_configuration(sh: &Shell, client: Client) -> Result<()> {
     let Err(error) = up::start(&test.0, None) else { bail!("up succeeded") };
     let line = format!("{error:#}");
     ensure!(line.lines().count() == 1, "its message is: {line}");
+    nothing_is_left(&test.0)
+}
+
+/// The exporter ends by itself again and again, as its target is no URL.
+fn unhealthy(sh: &Shell, client: Client) -> Result<()> {
+    let mut test = TestStack::new(sh, client)?;
+    test.0.env = vec![("ACTIX_EXPORTER_TARGET", "not-a-url".to_owned())];
+    let started = test.0.compose(["up", "--detach"]).quiet().ignore_stderr().run();
+    ensure!(started.is_err(), "compose says that all has started");
+    if let Some(id) = test.0.container("prometheus")? {
+        let state = test.0.inspect(&id, "{{.State.Status}} {{.State.StartedAt}}")?;
+        ensure!(state.starts_with("created 0001-"), "Prometheus is {state}");
+    }
+    test.0.down()?;
     nothing_is_left(&test.0)
 }
 

@@ -27,10 +27,12 @@ pub(crate) enum Suite {
     Parsers,
     /// The compose stack on a real engine.
     Stack,
+    /// Two servers under load for minutes, and the books.
+    Soak,
 }
 
 impl Suite {
-    pub(crate) const ALL: [Suite; 11] = [
+    pub(crate) const ALL: [Suite; 12] = [
         Suite::Cargo,
         Suite::Clocks,
         Suite::Resolver,
@@ -42,12 +44,14 @@ impl Suite {
         Suite::Batch,
         Suite::Parsers,
         Suite::Stack,
+        Suite::Soak,
     ];
 
     /// Seconds that a cold run takes on two cores, downloads apart.
     pub(crate) fn budget(self) -> u64 {
         match self {
             Suite::Stack => 1500,
+            Suite::Soak => 720,
             Suite::Cargo => 360,
             Suite::Prometheus => 180,
             Suite::Blackbox => 120,
@@ -71,6 +75,7 @@ impl fmt::Display for Suite {
             Suite::Batch => "batch",
             Suite::Parsers => "parsers",
             Suite::Stack => "stack",
+            Suite::Soak => "soak",
         })
     }
 }
@@ -81,7 +86,7 @@ impl FromStr for Suite {
     fn from_str(name: &str) -> Result<Suite, String> {
         let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
         known.ok_or(format!(
-            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers or stack"
+            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, stack or soak"
         ))
     }
 }

@@ -128,7 +128,8 @@ fn masked(secret: &Secret) -> String {
 /// section 5.7).
 pub(crate) fn quoted(text: &str) -> String {
     // Ends of lines, and what may not stand in a file.
-    let hidden = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let hidden =
+        |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
     if !text.contains(hidden) {
         return format!("'{}'", text.replace('\'', "''"));
     }
@@ -136,7 +137,8 @@ pub(crate) fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if hidden(c) => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            // Writing to a String cannot fail.
+            c if hidden(c) => _ = write!(quoted, "\\u{:04x}", u32::from(c)),
             c => quoted.push(c),
         }
     }

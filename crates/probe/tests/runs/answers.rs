@@ -68,7 +68,7 @@ fn interim() -> String {
 
 /// Peers that fail in a way of their own: reason, step and status, and they are asked once.
 #[actix_rt::test]
-async fn answers_that_are_bad() {
+async fn p9_p13_p24_answers_that_are_bad() {
     let head = "HTTP/1.1 200 OK\r\n";
     let in_chunks = |chunks: &str| Action::answer(format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunks}"));
     let [truncated, closed] = [Reason::BodyTruncated, Reason::ConnectionClosed];
@@ -161,7 +161,7 @@ async fn p23_reset_after_accept() {
 
 /// Peers that would take for ever: the step that the deadline found under way names the reason.
 #[actix_rt::test]
-async fn answers_that_do_not_end() {
+async fn p6_p7_p8_answers_that_do_not_end() {
     let open = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
     let interim = "HTTP/1.1 103 Early Hints\r\n\r\n";
     let [head, body] = [Reason::ResponseTimeout, Reason::BodyTimeout];

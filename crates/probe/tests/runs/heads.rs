@@ -7,7 +7,7 @@ use crate::kit::{Action, Peer, response};
 use crate::{UP, ask, failed};
 
 #[actix_rt::test]
-async fn heads_that_are_none() {
+async fn p13_heads_that_are_none() {
     let head = "HTTP/1.1 200 OK\r\n";
     for (name, answer) in [
         ("another protocol", "SSH-2.0-OpenSSH_9.2\r\n\r\n".to_owned()),

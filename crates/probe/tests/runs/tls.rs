@@ -20,7 +20,7 @@ fn seen(report: &RunReport) -> &Seen {
 }
 
 #[actix_rt::test]
-async fn certificates_that_are_bad() {
+async fn p18_p19_p20_certificates_that_are_bad() {
     let authority = Authority::new();
     let good = |authority: &Authority| authority.server("good.test", &Flaw::None);
     for (name, config, reason) in [
@@ -253,7 +253,7 @@ fn alert(description: u8) -> Vec<u8> {
 
 /// Peers that take the hello and do something else than shaking hands.
 #[actix_rt::test]
-async fn handshakes_that_fail() {
+async fn p21_p24_handshakes_that_fail() {
     // What servers say that know TLS 1.0 and nothing newer.
     let protocol_version = 70;
     let server_hello_of_tls_10 = {

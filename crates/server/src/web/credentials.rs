@@ -29,7 +29,8 @@ pub(crate) fn fuzzed(data: &[u8]) {
     let header = format!("Basic {}", BASE64_STANDARD.encode(data));
     let read = basic(header.as_bytes());
     let mut parts = data.splitn(2, |byte| *byte == b':');
-    let meant = parts.next().and_then(|user| Some((std::str::from_utf8(user).ok()?.to_owned(), parts.next()?.to_vec())));
+    let meant =
+        parts.next().and_then(|user| Some((std::str::from_utf8(user).ok()?.to_owned(), parts.next()?.to_vec())));
     assert_eq!(read, meant);
 }
 

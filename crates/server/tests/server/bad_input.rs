@@ -82,7 +82,7 @@ fn an_empty_variable_is_none() {
 }
 
 #[test]
-fn faults_of_the_machine_are_1() {
+fn s28_faults_of_the_machine_are_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().to_string();
     let broken = Authority::new().file("broken-ca");

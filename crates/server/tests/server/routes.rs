@@ -11,7 +11,7 @@ fn exporter() -> Exporter {
 }
 
 #[test]
-fn each_route_answers_get_and_head_and_refuses_the_rest() {
+fn s19_s20_each_route_answers_get_and_head_and_refuses_the_rest() {
     let exporter = exporter();
     for (path, content_type, part) in [
         ("/metrics", "text/plain; version=0.0.4; charset=utf-8", "# TYPE http_requests_in_flight gauge\n"),

@@ -14,7 +14,11 @@ const REQUESTS: &str = "http_requests_total";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn by_route(metrics: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
-    metrics.iter().filter(|(series, _)| series.starts_with(REQUESTS)).map(|(series, value)| (series.clone(), *value)).collect()
+    metrics
+        .iter()
+        .filter(|(series, _)| series.starts_with(REQUESTS))
+        .map(|(series, value)| (series.clone(), *value))
+        .collect()
 }
 
 fn series((method, path): Route) -> String {

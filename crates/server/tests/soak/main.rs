@@ -110,7 +110,11 @@ struct Measured {
 }
 
 /// All clients, new configurations, and a look at the books now and then, until the time is over.
-fn load(subjects: &[(Subject, Watched); 2], certificates: &Certificates<'_>, length: Duration) -> Result<Vec<Measured>> {
+fn load(
+    subjects: &[(Subject, Watched); 2],
+    certificates: &Certificates<'_>,
+    length: Duration,
+) -> Result<Vec<Measured>> {
     let stop = AtomicBool::new(false);
     let traffics = subjects.each_ref().map(|(subject, _)| Traffic::new(subject, &stop));
     let mut samples = [Vec::new(), Vec::new()];
@@ -118,7 +122,9 @@ fn load(subjects: &[(Subject, Watched); 2], certificates: &Certificates<'_>, len
     let mut bounds = [Bounds::new(), Bounds::new()];
     let start = Instant::now();
     let seen = thread::scope(|scope| {
-        traffics.iter().for_each(|traffic| traffic.start(scope));
+        for traffic in &traffics {
+            traffic.start(scope);
+        }
         let mut watch = || -> Result<()> {
             let (mut changed, mut checked) = (Instant::now(), Instant::now());
             while start.elapsed() < length {
@@ -254,7 +260,10 @@ impl Certificates<'_> {
     fn exchange(&self, number: usize) -> Result<bool> {
         let (certificate, key) = self.authority.signs(&["localhost"], &Flaw::None).pem();
         let half = number % 4 == 3;
-        replace(&self.folder.join("cert.pem"), if half { &certificate[..certificate.len() / 2] } else { &certificate })?;
+        replace(
+            &self.folder.join("cert.pem"),
+            if half { &certificate[..certificate.len() / 2] } else { &certificate },
+        )?;
         replace(&self.folder.join("key.pem"), &key)?;
         Ok(!half)
     }

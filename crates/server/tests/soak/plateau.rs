@@ -48,11 +48,8 @@ pub(crate) fn grown(samples: &[Sample]) -> Vec<String> {
     let row = |name: &str, of: fn(&Sample) -> u64| {
         (of(&after) > of(&before) + of(&SLACK)).then(|| format!("{name} grew from {} to {}", of(&before), of(&after)))
     };
-    let rows = [
-        row("resident memory", |at| at.resident),
-        row("open files", |at| at.files),
-        row("threads", |at| at.threads),
-    ];
+    let rows =
+        [row("resident memory", |at| at.resident), row("open files", |at| at.files), row("threads", |at| at.threads)];
     rows.into_iter().flatten().collect()
 }
 

@@ -33,7 +33,13 @@ pub(crate) struct Subject {
 
 impl Subject {
     /// The server, started by `command` with these arguments, of which one names a file in `folder`: by that it is found.
-    pub(crate) fn start(name: &'static str, command: &[String], args: &[String], folder: &Path, door: Door) -> Result<Self> {
+    pub(crate) fn start(
+        name: &'static str,
+        command: &[String],
+        args: &[String],
+        folder: &Path,
+        door: Door,
+    ) -> Result<Self> {
         let (program, first) = command.split_first().context("no command")?;
         let mut server = Command::new(program);
         server.args(first).args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -112,7 +118,12 @@ impl Subject {
     pub(crate) fn is_confined(&self) -> Result<()> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         for line in ["Uid:\t65532\t65532\t", "CapEff:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n"] {
-            ensure!(status.contains(line), "the {} server is not confined: no `{}` in {status}", self.name, line.trim());
+            ensure!(
+                status.contains(line),
+                "the {} server is not confined: no `{}` in {status}",
+                self.name,
+                line.trim()
+            );
         }
         Ok(())
     }
@@ -150,7 +161,8 @@ fn listening(line: &str) -> Option<SocketAddr> {
 
 /// Of the processes with these arguments the one that is the program itself, not what has started it.
 fn process(folder: &Path, args: &[String]) -> Result<u32> {
-    let unique = args.iter().find(|arg| arg.contains(&*folder.to_string_lossy())).context("no argument names the folder")?;
+    let unique =
+        args.iter().find(|arg| arg.contains(&*folder.to_string_lossy())).context("no argument names the folder")?;
     for entry in fs::read_dir("/proc")?.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         // Whatever ends meanwhile is not the one.

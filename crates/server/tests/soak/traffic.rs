@@ -127,8 +127,11 @@ impl<'a> Traffic<'a> {
         let mut connection = self.subject.connect()?;
         for _ in 0..20 {
             let asked: Vec<_> = (0..PIPELINED).map(|n| ASKED[n % 5]).collect();
-            let requests: String = asked.iter().map(|(route, path, _)| self.subject.request(route.0, path, "")).collect();
-            asked.iter().for_each(|(route, _, _)| self.subject.ledger.begin(*route, 1));
+            let requests: String =
+                asked.iter().map(|(route, path, _)| self.subject.request(route.0, path, "")).collect();
+            for (route, _, _) in &asked {
+                self.subject.ledger.begin(*route, 1);
+            }
             connection.send(requests.as_bytes())?;
             for (route, _, status) in asked {
                 self.expect(&mut connection, route, status)?;

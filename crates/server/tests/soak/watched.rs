@@ -53,7 +53,8 @@ impl Watched {
 
     fn version(&self, all: bool, interval: &str) -> String {
         let ca = self.ca.display();
-        let mut file = format!("modules:\n  tls: {{prober: http, http: {{tls_config: {{ca_file: '{ca}'}}}}}}\ntargets:\n");
+        let mut file =
+            format!("modules:\n  tls: {{prober: http, http: {{tls_config: {{ca_file: '{ca}'}}}}}}\ntargets:\n");
         for n in 0..self.steady + if all { self.passing } else { 0 } {
             let secure = n % 13 == 5;
             let (scheme, address, module) =

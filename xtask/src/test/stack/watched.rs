@@ -10,7 +10,7 @@ use serde_json::Value;
 use xshell::Shell;
 
 use super::super::{Tally, dashboards, tls_peer};
-use super::{TestStack, container};
+use super::{Extent, TestStack, container};
 use crate::engine::Client;
 use crate::http;
 use crate::stack::{Profile, Stack, state};
@@ -24,7 +24,13 @@ const ALERT: Duration = Duration::from_secs(150);
 const PEER: &str = "tls-peer";
 
 /// `prometheus` is its version, where that is not the one that compose.yaml names.
-pub(super) fn by_its_users(sh: &Shell, client: Client, prometheus: Option<&str>, tally: &mut Tally) -> Result<()> {
+pub(super) fn by_its_users(
+    sh: &Shell,
+    client: Client,
+    prometheus: Option<&str>,
+    extent: Extent,
+    tally: &mut Tally,
+) -> Result<()> {
     let with = prometheus.map(|version| format!(", Prometheus {version}")).unwrap_or_default();
     let name = |rule: &str| format!("{client}{with}: {rule}");
     let folder = sh.create_temp_dir()?;
@@ -56,9 +62,22 @@ pub(super) fn by_its_users(sh: &Shell, client: Client, prometheus: Option<&str>,
         || alert_fires_and_ends(stack),
     );
 
+    if extent == Extent::All {
+        fleet(stack, folder.path(), &name, tally);
+    }
+    drop(peer);
+    tally.check(&name("K8 down leaves nothing of all profiles"), || {
+        stack.profiles = Profile::ALL.to_vec();
+        stack.down()
+    });
+    Ok(())
+}
+
+/// Three exporters more, of which some are killed.
+fn fleet(stack: &mut Stack<'_>, folder: &Path, name: &dyn Fn(&str) -> String, tally: &mut Tally) {
     stack.profiles.push(Profile::Fleet);
     tally.check(&name("a fleet without its file is removed again, and the rest goes on"), || {
-        broken_fleet(stack, folder.path())
+        broken_fleet(stack, folder)
     });
     if tally.check(&name("up with the fleet: four exporters are seen"), || up::start(stack, None)) {
         tally.check(&name("each target has two who ask it"), || each_is_asked_twice(stack));
@@ -68,12 +87,6 @@ pub(super) fn by_its_users(sh: &Shell, client: Client, prometheus: Option<&str>,
         });
         tally.check(&name("both return: all is well again"), || both_return(stack));
     }
-    drop(peer);
-    tally.check(&name("K8 down leaves nothing of all profiles"), || {
-        stack.profiles = Profile::ALL.to_vec();
-        stack.down()
-    });
-    Ok(())
 }
 
 /// The folder that the exporters find at /etc/actix-exporter.
