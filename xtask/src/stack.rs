@@ -32,6 +32,9 @@ const NO_CRATES: &str = "run cargo vendor first";
 /// What docker says when it cannot build that way.
 const NO_BUILDX: &str = "buildx component is missing";
 
+/// Compose labels the image that it builds, too, and every container of that image inherits it: this label has only what compose has started.
+const OF_COMPOSE: &str = "label=com.docker.compose.container-number";
+
 /// Where the build container gets the crates from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Crates {
@@ -207,7 +210,8 @@ impl Stack<'_> {
 
     pub(crate) fn container(&self, service: &str) -> Result<Option<String>> {
         let service = format!("label=com.docker.compose.service={service}");
-        let ids = self.engine(["ps", "--all", "--quiet", "--filter", &self.label(), "--filter", &service]).read()?;
+        let filters = ["--filter", &self.label(), "--filter", &service, "--filter", OF_COMPOSE];
+        let ids = self.engine(["ps", "--all", "--quiet"].into_iter().chain(filters)).read()?;
         Ok(ids.lines().next().map(str::to_owned))
     }
 
@@ -241,7 +245,7 @@ impl Stack<'_> {
 
     /// Ids of what the engine keeps of this stack; `kind` is ps, network or volume.
     pub(crate) fn left(&self, kind: &str) -> Result<Vec<String>> {
-        let list: &[&str] = if kind == "ps" { &["ps", "--all"] } else { &[kind, "ls"] };
+        let list: &[&str] = if kind == "ps" { &["ps", "--all", "--filter", OF_COMPOSE] } else { &[kind, "ls"] };
         let label = self.label();
         let ids = self.engine(list.iter().copied().chain(["--quiet", "--filter", &label])).read()?;
         Ok(ids.lines().map(str::to_owned).collect())
