@@ -86,20 +86,27 @@ xflags::xflags! {
             /// A skipped test is a failure.
             optional --no-skips
         }
+        /// Look for bytes that break what xtask/fuzz/targets say of them: all targets, or those named. Installs cargo-fuzz, if it is missing.
+        cmd fuzz {
+            /// How long each is tried, 20 by default.
+            optional --seconds seconds: u64
+            /// accept, configuration, credentials, exposition, head or url
+            repeated target: String
+        }
         /// Load two servers with everything that clients do, and compare the books at the end: to the request, to the run. In a container
         /// with next to no rights and 64 MB, where there is an engine.
         cmd soak {
             /// How long, 5 by default; an hour for docs/reliability.md.
             optional --minutes minutes: f64
         }
-        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, stack, soak.
+        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, fuzz, supply, stack, soak.
         /// As root on Debian it installs what the suites need and is missing.
         cmd test {
             /// Install nothing: a suite whose needs are missing is skipped.
             optional --no-setup
             /// A skipped test is a failure.
             optional --no-skips
-            /// cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, stack or soak
+            /// cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, fuzz, supply, stack or soak
             repeated suite: Suite
         }
     }

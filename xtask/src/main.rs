@@ -6,6 +6,7 @@ mod dist;
 mod down;
 mod engine;
 mod flags;
+mod fuzz;
 mod http;
 mod lint;
 mod logs;
@@ -61,6 +62,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<ExitCode> {
         XtaskCmd::Build(flags) => build::run(&sh, &flags)?,
         XtaskCmd::Dist(_) => dist::run(&sh)?,
         XtaskCmd::Lint(_) => lint::run(&sh)?,
+        XtaskCmd::Fuzz(flags) => fuzz::run(&sh, &flags)?,
         XtaskCmd::Soak(flags) => soak::run(&sh, &flags)?,
         XtaskCmd::Bench(flags) => return bench::run(&sh, &flags),
         XtaskCmd::Faults(flags) => return Ok(test::faults(&sh, &flags)),

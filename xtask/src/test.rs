@@ -11,6 +11,7 @@ mod exporter;
 mod faults;
 mod formats;
 mod forwarder;
+mod fuzz;
 mod jumps;
 mod loopback;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub(crate) mod setup;
 mod soak;
 mod stack;
 pub(crate) mod suite;
+mod supply;
 mod tls_peer;
 
 use std::fmt;
@@ -59,6 +61,11 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
             Suite::Prometheus => prometheus::run(sh, &setup, &mut tally),
             Suite::Batch => batch::run(sh, &setup, &mut tally),
             Suite::Parsers => parsers::run(sh, &setup, &mut tally),
+            Suite::Fuzz => fuzz::run(sh, &setup, &mut tally),
+            Suite::Supply => {
+                supply::run(sh, &setup, &mut tally);
+                Ok(())
+            }
             Suite::Stack => stack::run(sh, &setup, Extent::All, &mut tally),
             Suite::Soak => {
                 soak::run(sh, &setup, MINUTES, &mut tally);

@@ -86,3 +86,68 @@ impl HistogramCells {
         total.sum += self.sum.get() as u128;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn total(buckets: &Buckets, cells: &[HistogramCells]) -> HistogramTotal {
+        let mut total = HistogramTotal::new(buckets);
+        for cells in cells {
+            cells.add_to(&mut total);
+        }
+        total
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever each thread observes, and whenever somebody reads: no bucket falls from one reading to the next, none is above the native
+        /// ones, which are written first, and at the end there is each observation, once, and no other.
+        #[test]
+        fn readings_while_others_record_never_fall_and_end_exact(
+            observed in prop::collection::vec(prop::collection::vec(0..20_000_000_000u64, 0..400), 1..5),
+        ) {
+            let buckets = Buckets::seconds(&[0.001, 0.1, 1.0, 10.0]).with_native(true);
+            let cells: Vec<_> = observed.iter().map(|_| HistogramCells::new(&buckets)).collect();
+            let left = AtomicUsize::new(observed.len());
+            let mut readings = Vec::new();
+            thread::scope(|scope| {
+                for (cells, values) in cells.iter().zip(&observed) {
+                    let (buckets, left) = (&buckets, &left);
+                    scope.spawn(move || {
+                        for value in values {
+                            cells.observe(buckets, *value);
+                        }
+                        left.fetch_sub(1, Release);
+                    });
+                }
+                while left.load(Acquire) > 0 {
+                    readings.push(total(&buckets, &cells));
+                }
+            });
+            readings.push(total(&buckets, &cells));
+            for pair in readings.windows(2) {
+                let grows = |of: fn(&HistogramTotal) -> &[u64]| of(&pair[0]).iter().zip(of(&pair[1])).all(|(a, b)| a <= b);
+                prop_assert!(grows(|total| &total.buckets) && grows(|total| &total.native));
+            }
+            for reading in &readings {
+                prop_assert!(reading.buckets.iter().sum::<u64>() <= reading.native.iter().sum::<u64>());
+            }
+            let values = || observed.iter().flatten();
+            let last = &readings[readings.len() - 1];
+            for bucket in 0..buckets.count() {
+                let expected = values().filter(|value| buckets.of(**value) == bucket).count();
+                prop_assert_eq!(last.buckets[bucket], expected as u64);
+            }
+            prop_assert_eq!(last.native.iter().sum::<u64>(), values().count() as u64);
+            // The sum is an f64, which has all of these whole.
+            prop_assert_eq!(last.sum, values().map(|value| u128::from(*value)).sum::<u128>());
+        }
+    }
+}

@@ -176,6 +176,32 @@ impl Setup<'_> {
         self.programs(&[("unshare", "util-linux"), ("ip", "iproute2"), ("mount", "mount")])
     }
 
+    /// What knows licences, crates and advisories.
+    pub(crate) fn cargo_deny(&self) -> Result<()> {
+        self.cargo_command("deny", "0.20.2")
+    }
+
+    /// What drives libFuzzer, and what compiles that.
+    pub(crate) fn cargo_fuzz(&self) -> Result<()> {
+        self.program(&["c++"], "g++", Daemons::MayStart)?;
+        self.cargo_command("fuzz", "0.13.2")
+    }
+
+    /// A command of cargo, in whichever version it is here, else in this one.
+    fn cargo_command(&self, name: &str, version: &str) -> Result<()> {
+        let sh = self.sh;
+        if cmd!(sh, "cargo {name} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
+            return Ok(());
+        }
+        let install = format!("cargo install --locked cargo-{name}");
+        ensure!(self.allowed, "cargo-{name} is missing: {install}");
+        println!("set-up: {install}");
+        cmd!(sh, "cargo install --locked --quiet --version {version} cargo-{name}")
+            .quiet()
+            .run()
+            .with_context(|| format!("`{install}` failed, its output above says why"))
+    }
+
     /// The first of the names that a program has, where it is there or its package can be installed.
     fn program(&self, names: &[&str], package: &str, daemons: Daemons) -> Result<PathBuf> {
         let find = || names.iter().copied().find_map(which);

@@ -25,6 +25,10 @@ pub(crate) enum Suite {
     Batch,
     /// Parsers of others read the metrics.
     Parsers,
+    /// Bytes that nobody thought of.
+    Fuzz,
+    /// What comes in with dependencies, and a second build.
+    Supply,
     /// The compose stack on a real engine.
     Stack,
     /// Two servers under load for minutes, and the books.
@@ -32,7 +36,7 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    pub(crate) const ALL: [Suite; 12] = [
+    pub(crate) const ALL: [Suite; 14] = [
         Suite::Cargo,
         Suite::Clocks,
         Suite::Resolver,
@@ -43,6 +47,8 @@ impl Suite {
         Suite::Prometheus,
         Suite::Batch,
         Suite::Parsers,
+        Suite::Fuzz,
+        Suite::Supply,
         Suite::Stack,
         Suite::Soak,
     ];
@@ -53,6 +59,7 @@ impl Suite {
             Suite::Stack => 1500,
             Suite::Soak => 720,
             Suite::Cargo => 360,
+            Suite::Fuzz | Suite::Supply => 600,
             Suite::Prometheus => 180,
             Suite::Blackbox => 120,
             Suite::Browser | Suite::Resolver | Suite::Rules => 90,
@@ -74,6 +81,8 @@ impl fmt::Display for Suite {
             Suite::Prometheus => "prometheus",
             Suite::Batch => "batch",
             Suite::Parsers => "parsers",
+            Suite::Fuzz => "fuzz",
+            Suite::Supply => "supply",
             Suite::Stack => "stack",
             Suite::Soak => "soak",
         })
@@ -86,7 +95,7 @@ impl FromStr for Suite {
     fn from_str(name: &str) -> Result<Suite, String> {
         let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
         known.ok_or(format!(
-            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, stack or soak"
+            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, fuzz, supply, stack or soak"
         ))
     }
 }
