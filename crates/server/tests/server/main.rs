@@ -19,6 +19,7 @@ mod outside;
 mod reasons;
 mod reload;
 mod routes;
+mod secrets;
 mod signals;
 mod status;
 mod storage;
