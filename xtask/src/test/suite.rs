@@ -53,6 +53,11 @@ impl Suite {
         Suite::Soak,
     ];
 
+    /// Those that are run when none is named: all but the two that take builds of their own.
+    pub(crate) fn by_default() -> Vec<Suite> {
+        Suite::ALL.into_iter().filter(|suite| !matches!(suite, Suite::Fuzz | Suite::Supply)).collect()
+    }
+
     /// Seconds that a cold run takes on two cores, downloads apart.
     pub(crate) fn budget(self) -> u64 {
         match self {
