@@ -141,14 +141,14 @@ impl<'a> Traffic<'a> {
         Ok(())
     }
 
-    /// A byte now and then, in time.
+    /// Some bytes now and then, in time.
     fn writes_slowly(&self, _: usize) -> io::Result<()> {
         let route = ("GET", "/-/ready");
         let mut connection = self.subject.connect()?;
         self.subject.ledger.begin(route, 1);
-        for byte in self.subject.request("GET", "/-/ready", "").as_bytes().chunks(1) {
-            connection.send(byte)?;
-            thread::sleep(Duration::from_millis(5));
+        for bytes in self.subject.request("GET", "/-/ready", "").as_bytes().chunks(4) {
+            connection.send(bytes)?;
+            thread::sleep(THOUGHT);
         }
         self.expect(&mut connection, route, 200)
     }

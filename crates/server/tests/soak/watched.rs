@@ -120,7 +120,8 @@ impl Watched {
             }
             differ.truncate(5);
             ensure!(start.elapsed() < PATIENCE, "{} targets do not balance: {}", open.len(), differ.join("; "));
-            thread::sleep(Duration::from_millis(200));
+            // The page has a line for each target and reason.
+            thread::sleep(Duration::from_secs(1));
         }
     }
 }
