@@ -87,7 +87,7 @@ fn a_request_is_told_what_its_reload_has_done() {
     let (status, line) = exporter.reload();
     assert!(status == 500 && line.starts_with(&format!("{}{WHAT}", file.0.display())), "{line}");
     assert!(line.ends_with('\n') && line.lines().count() == 1 && line.contains("did you mean interval?"), "{line}");
-    assert!(exporter.log().contains(&format!("level=ERROR msg=\"POST /-/reload: {}", line.trim_end())));
+    exporter.logged(&format!("level=ERROR msg=\"POST /-/reload: {}", line.trim_end()));
     assert!(!is_1(good(&exporter)));
     std::fs::remove_file(&file.0).unwrap();
     assert!(matches!(exporter.reload(), (500, line) if line.contains("post.yml: No such file")));
