@@ -44,8 +44,8 @@ const ON_PURPOSE: &str = "ACTIX_EXPORTER_TEST_SOAK";
 /// Between two looks at the books, and between two new configurations.
 const CHECKPOINT: Duration = Duration::from_secs(20);
 const CHANGE: Duration = Duration::from_secs(3);
-/// A scraper's own limit is 10 s by default; of a hundred scrapes 99 are to be done in a tenth of it.
-const SCRAPE_P99: Duration = Duration::from_secs(1);
+/// A scraper's own limit is 10 s by default; of a hundred scrapes 99 are to be done in a fifth of it, on a machine that the load shares.
+const SCRAPE_P99: Duration = Duration::from_secs(2);
 /// What keeps the doors in motion: clients are left early enough to come again.
 const FLAGS: [&str; 4] =
     ["--web.listen-address=127.0.0.1:0", "--web.header-timeout=2s", "--web.write-timeout=4s", "--web.keep-alive=3s"];
