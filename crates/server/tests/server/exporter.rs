@@ -191,7 +191,7 @@ impl Exporter {
 }
 
 /// The address of which a line of the log says that it listens there.
-fn listening(line: &str) -> Option<SocketAddr> {
+pub(crate) fn listening(line: &str) -> Option<SocketAddr> {
     let address = line.split_once("listening on http")?.1.trim_start_matches('s').strip_prefix("://")?;
     address.split(['"', ' ']).next()?.parse().ok()
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use anyhow::{Result, ensure};
+
 /// The labels of a request: its method, and the route that it comes to.
 pub(crate) type Route = (&'static str, &'static str);
 
@@ -43,7 +45,11 @@ impl Ledger {
         self.complaints.lock().unwrap().push(what);
     }
 
-    pub(crate) fn complaints(&self) -> Vec<String> {
-        self.complaints.lock().unwrap().clone()
+    /// # Errors
+    /// The first few of them, where there are some.
+    pub(crate) fn has_no_complaints(&self) -> Result<()> {
+        let complaints = self.complaints.lock().unwrap();
+        ensure!(complaints.is_empty(), "{}", complaints[..complaints.len().min(5)].join("; "));
+        Ok(())
     }
 }

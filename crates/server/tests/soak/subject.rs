@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::connection::{Connection, Door};
+use crate::exporter::{listening, without_variables};
 use crate::ledger::{Ledger, Route};
 
 /// Nothing that works comes near it.
@@ -41,7 +42,7 @@ impl Subject {
         door: Door,
     ) -> Result<Self> {
         let (program, first) = command.split_first().context("no command")?;
-        let mut server = Command::new(program);
+        let mut server = without_variables(Command::new(program));
         server.args(first).args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = server.spawn().with_context(|| format!("cannot start {program}"))?;
         let mut lines = BufReader::new(child.stderr.take().context("no log")?).lines().map_while(io::Result::ok);
@@ -151,12 +152,6 @@ impl Drop for Subject {
             let _ = self.child.wait();
         }
     }
-}
-
-/// The address of which a line of the log says that it listens there.
-fn listening(line: &str) -> Option<SocketAddr> {
-    let address = line.split_once("listening on http")?.1.trim_start_matches('s').strip_prefix("://")?;
-    address.split(['"', ' ']).next()?.parse().ok()
 }
 
 /// Of the processes with these arguments the one that is the program itself, not what has started it.

@@ -25,7 +25,7 @@ const ASKED: [(Route, &str, u16); 12] = [
     (("other", "/metrics"), "/metrics", 405),
     (("GET", "/metrics"), "/metrics?name[]=http_requests_in_flight", 200),
 ];
-/// Of the scraper, which is twice as often as is usual for the impatient.
+/// Between two scrapes.
 const EVERY: Duration = Duration::from_secs(2);
 /// Between two requests of a client. A server that has nothing to spare shows how long its queue is, and no more.
 const THOUGHT: Duration = Duration::from_millis(20);

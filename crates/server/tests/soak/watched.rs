@@ -1,7 +1,6 @@
 //! What a server watches: the file of its targets in its versions, and how often the peers say that they were asked.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -11,6 +10,7 @@ use anyhow::{Result, ensure};
 use rustls::ServerConfig;
 
 use crate::peers::Peers;
+use crate::replace;
 use crate::subject::Subject;
 
 /// Failures before anything could be asked: what has them is not in the peers' books.
@@ -47,7 +47,7 @@ impl Watched {
         file: PathBuf,
     ) -> Result<Self> {
         let watched = Self { peers: Peers::start(steady + passing, config)?, steady, passing, ca, file };
-        watched.write(&watched.version(true, "10s"))?;
+        replace(&watched.file, &watched.version(true, "10s"))?;
         Ok(watched)
     }
 
@@ -68,25 +68,17 @@ impl Watched {
         file
     }
 
-    /// Replaced as a whole, as whoever may read it at any time has to find a whole one.
-    fn write(&self, version: &str) -> Result<()> {
-        let new = self.file.with_extension("new");
-        fs::write(&new, version)?;
-        fs::rename(new, &self.file)?;
-        Ok(())
-    }
-
     /// The next version of the file: some targets come, some go, and now and then it cannot be read. Whether it can.
     pub(crate) fn change(&self, number: usize) -> Result<bool> {
         let good = number % 5 != 4;
         let version = self.version(number.is_multiple_of(2), "10s");
-        self.write(&if good { version } else { version.replacen("interval", "intervall", 1) })?;
+        replace(&self.file, &if good { version } else { version.replacen("interval", "intervall", 1) })?;
         Ok(good)
     }
 
     /// A version of which nobody is due any more, once each has been asked.
     pub(crate) fn settle(&self) -> Result<()> {
-        self.write(&self.version(false, "1h"))
+        replace(&self.file, &self.version(false, "1h"))
     }
 
     /// Waits until each target that was there all the time is seen with as many runs as its peer has answered, at one time.

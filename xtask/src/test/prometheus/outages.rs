@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use xshell::Shell;
 
-use super::{Binary, LIMIT, Setup, Tally};
+use super::{Binary, LIMIT, Setup, Tally, positive};
 use crate::build;
 use crate::http;
 use crate::prometheus::{self, Prometheus};
@@ -51,11 +51,7 @@ fn prometheus_down(binary: &Binary, sh: &Shell, server: &Path) -> Result<()> {
     let start = || Prometheus::start(&binary.prometheus, dir.path(), &config, listen);
     let mut prometheus = start()?;
     prometheus.wait_up(LIMIT)?;
-    wait::until("there are scrapes before the gap", LIMIT, |last| {
-        let value = prometheus.api.value("count_over_time(up[1m])")?;
-        *last = format!("{value:?}");
-        Ok(value.filter(|value| *value >= 5.0).map(drop))
-    })?;
+    positive(&prometheus.api, "count_over_time(up[1m]) >= 5", || Ok(()))?;
     let runs = || counter(&exporter, "external_access_runs_total");
     let before = runs()?;
     drop(prometheus);
@@ -73,11 +69,7 @@ fn prometheus_down(binary: &Binary, sh: &Shell, server: &Path) -> Result<()> {
     let mut prometheus = start()?;
     prometheus.wait_up(LIMIT)?;
     // Where it was away it has no sample; what has been counted meanwhile is in the next one.
-    wait::until("what was counted in the gap is seen", LIMIT, |last| {
-        let value = prometheus.api.value("increase(external_access_runs_total[3m])")?;
-        *last = format!("{value:?}, and {meanwhile} were made in the gap");
-        Ok(value.filter(|value| *value >= meanwhile).map(drop))
-    })?;
+    positive(&prometheus.api, &format!("increase(external_access_runs_total[3m]) >= {meanwhile}"), || Ok(()))?;
     let scraped = prometheus.api.value("count_over_time(up[3m])")?.context("no scrapes")?;
     let resets = prometheus.api.value("resets(external_access_runs_total[3m])")?.context("no runs")?;
     ensure!(resets < 0.5, "{resets} resets of a counter, where nothing was started anew");
@@ -91,11 +83,7 @@ fn exporter_killed(binary: &Binary, sh: &Shell, server: &Path) -> Result<()> {
     let first = exporter(server, dir.path(), listen, &["--web.listen-address", &at])?;
     let mut prometheus = Prometheus::start(&binary.prometheus, dir.path(), &config(sh, &first)?, listen)?;
     prometheus.wait_up(LIMIT)?;
-    wait::until("ten runs are known", LIMIT, |last| {
-        let value = prometheus.api.value("external_access_runs_total")?;
-        *last = format!("{value:?}");
-        Ok(value.filter(|value| *value >= 10.0).map(drop))
-    })?;
+    positive(&prometheus.api, "external_access_runs_total >= 10", || Ok(()))?;
     first.kill()?;
     let started = Instant::now();
     let second = exporter(server, dir.path(), listen, &["--web.listen-address", &at])?;
@@ -105,11 +93,7 @@ fn exporter_killed(binary: &Binary, sh: &Shell, server: &Path) -> Result<()> {
         Ok(ready.ok().map(drop))
     })?;
     println!("     ready {} ms after it was started again", started.elapsed().as_millis());
-    wait::until("the counter's reset is seen", LIMIT, |last| {
-        let value = prometheus.api.value("resets(external_access_runs_total[1m])")?;
-        *last = format!("{value:?}");
-        Ok(value.filter(|value| *value > 0.5).map(drop))
-    })?;
+    positive(&prometheus.api, "resets(external_access_runs_total[1m])", || Ok(()))?;
     let lowest = prometheus.api.value("min_over_time(rate(external_access_runs_total[10s])[1m:1s])")?;
     ensure!(lowest.is_some_and(|lowest| lowest >= 0.0), "a rate of {lowest:?}");
     second.stop()
