@@ -99,7 +99,7 @@ xflags::xflags! {
             /// How long, 5 by default; an hour for docs/reliability.md.
             optional --minutes minutes: f64
         }
-        /// Run the tests: all suites but fuzz and supply, or those named, of cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, fuzz, supply, stack, soak.
+        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, fuzz, supply, stack, soak.
         /// As root on Debian it installs what the suites need and is missing.
         cmd test {
             /// Install nothing: a suite whose needs are missing is skipped.

@@ -53,11 +53,6 @@ impl Suite {
         Suite::Soak,
     ];
 
-    /// Those that are run when none is named: all but the two that take builds of their own.
-    pub(crate) fn by_default() -> Vec<Suite> {
-        Suite::ALL.into_iter().filter(|suite| !matches!(suite, Suite::Fuzz | Suite::Supply)).collect()
-    }
-
     /// Seconds that a cold run takes on two cores, downloads apart.
     pub(crate) fn budget(self) -> u64 {
         match self {
@@ -65,7 +60,7 @@ impl Suite {
             Suite::Soak => 720,
             Suite::Cargo => 360,
             Suite::Fuzz | Suite::Supply => 600,
-            Suite::Prometheus => 180,
+            Suite::Prometheus => 240,
             Suite::Blackbox => 120,
             Suite::Browser | Suite::Resolver | Suite::Rules => 90,
             Suite::Batch | Suite::Clocks | Suite::Doors | Suite::Parsers => 60,

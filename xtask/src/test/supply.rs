@@ -13,6 +13,9 @@ use crate::build;
 /// Another place, with a name of another length.
 const ELSEWHERE: &str = "target/reproduced/in-another-place";
 
+/// What lies beside the sources.
+const NO_SOURCES: [&str; 3] = [".git", "target", "vendor"];
+
 pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) {
     tally.check("both lock files are as their manifests want them", || {
         for manifest in ["Cargo.toml", "xtask/fuzz/Cargo.toml"] {
@@ -55,10 +58,12 @@ fn reproduces(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// The static binary of a copy of what git knows.
+/// The static binary of a copy of what lies here, committed or not.
 fn elsewhere(sh: &Shell) -> Result<PathBuf> {
     let _ = sh.remove_path(ELSEWHERE);
-    cmd!(sh, "git clone --quiet . {ELSEWHERE}").run().context("cannot copy the sources")?;
+    sh.create_dir(ELSEWHERE)?;
+    let here = sh.read_dir(".")?.into_iter().filter(|path| !NO_SOURCES.iter().any(|name| path.ends_with(name)));
+    cmd!(sh, "cp -a {here...} {ELSEWHERE}").quiet().run().context("cannot copy the sources")?;
     let _there = sh.push_dir(ELSEWHERE);
     let target = sh.current_dir().join("target");
     let _target = sh.push_env("CARGO_TARGET_DIR", target);

@@ -184,6 +184,71 @@ fn s31_an_expired_certificate_is_served_and_warned_of() {
     assert_eq!(healthcheck(&exporter, &[]), Some(0));
 }
 
+/// What a client is answered that says no more than its version (RFC 5246, 7.4.1.2: without `supported_versions`, that is the
+/// highest one it speaks) and these cipher suites.
+fn answer_to_hello(exporter: &Exporter, version: u16, suites: &[u16]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u16::try_from(bytes.len()).unwrap().to_be_bytes();
+    let extension = |kind: u16, content: &[u8]| [&kind.to_be_bytes(), &length(content)[..], content].concat();
+    let suites: Vec<u8> = suites.iter().flat_map(|suite| suite.to_be_bytes()).collect();
+    let extensions = [
+        extension(10, &[0, 4, 0, 29, 0, 23]),     // X25519 and P-256
+        extension(11, &[1, 0]),                   // points as they are
+        extension(13, &[0, 6, 4, 3, 8, 4, 4, 1]), // signatures with SHA-256: ECDSA, RSA-PSS, RSA
+        extension(23, &[]),                       // extended master secret
+    ]
+    .concat();
+    let random = [7; 32];
+    let hello = [
+        &version.to_be_bytes()[..],
+        &random,
+        &[0], // no session
+        &length(&suites),
+        &suites,
+        &[1, 0], // not compressed
+        &length(&extensions),
+        &extensions,
+    ]
+    .concat();
+    let handshake = [&[1, 0][..], &length(&hello), &hello].concat();
+    let mut stream = exporter.connect();
+    stream.write_all(&[&[22, 3, 1][..], &length(&handshake), &handshake].concat()).unwrap();
+    let mut header = [0; 5];
+    stream.read_exact(&mut header).unwrap();
+    let mut record = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];
+    stream.read_exact(&mut record).unwrap();
+    [&header[..1], &record].concat()
+}
+
+/// Nobody in between can talk the two into what is broken (RFC 8996 on TLS 1.0 and 1.1), or below what the configuration says.
+#[test]
+fn old_versions_and_weak_suites_are_refused() {
+    const SECURE: [u16; 2] = [0xc02b, 0xc02f]; // ECDHE with AES-128-GCM
+    const WEAK: [u16; 5] = [0x0005, 0x000a, 0x002f, 0x009c, 0xc013]; // RC4, 3DES, CBC, and GCM without forward secrecy
+    let protocol_version = vec![21, 2, 70];
+    let handshake_failure = vec![21, 2, 40];
+    let authority = Authority::new();
+    for (options, oldest) in [("", 0x0303), (", min_version: TLS10", 0x0303), (", min_version: TLS13", 0x0304)] {
+        let web = Web::new("downgrade", &format!("tls_server_config: {{{TLS}{options}}}\n"));
+        web.identity(&authority.signs(&["localhost"], &Flaw::None));
+        let exporter = web.exporter(&[]);
+        // SSL 3.0, TLS 1.0, TLS 1.1.
+        for version in 0x0300..0x0303 {
+            let answer = answer_to_hello(&exporter, version, &[&SECURE[..], &WEAK].concat());
+            assert_eq!(answer, protocol_version, "{version:#06x}{options}");
+        }
+        let answer = answer_to_hello(&exporter, 0x0303, &SECURE);
+        if oldest == 0x0303 {
+            assert_eq!(answer[..7], [22, 2, 0, answer[3], answer[4], 3, 3], "a hello, in TLS 1.2{options}");
+            // RFC 8446, 4.1.3: whoever speaks TLS 1.3 sees by it that somebody has lowered the version.
+            assert_eq!(answer[31..39], *b"DOWNGRD\x01", "{options}");
+            assert_eq!(answer_to_hello(&exporter, 0x0303, &WEAK), handshake_failure, "{options}");
+        } else {
+            assert_eq!(answer, protocol_version, "TLS 1.2{options}");
+        }
+        assert!(comes_in(&exporter, &client(&authority, None)), "TLS 1.3{options}");
+    }
+}
+
 #[test]
 fn clients_come_in_by_their_certificates() {
     let (authority, other) = (Authority::new(), Authority::new());
