@@ -41,6 +41,7 @@ mod journal;
 mod json;
 mod module;
 mod policy;
+mod regular_file;
 mod report;
 mod request;
 mod run;

@@ -41,13 +41,15 @@ const MOST_PROBERS: usize = 4;
 /// Less than the ten seconds after which container engines kill.
 const DRAIN_SECONDS: u64 = 7;
 
-/// Asks what `config` says, which `digest` stands for, and serves until a signal says to stop and what had begun is served.
+/// Asks what `config` says, which `digest` stands for, and serves until a signal says to stop and what had begun is served. The process may
+/// have so many `open_files`.
 pub(crate) async fn run(
     flags: Flags,
     logs: Logs,
     doors: Opened,
     config: probe::Config,
     digest: [u8; 32],
+    open_files: Option<u64>,
 ) -> anyhow::Result<()> {
     let (signals, hangups) = Signals::install()?;
     let env = Env::new(flags.resolve.clone());
@@ -78,7 +80,6 @@ pub(crate) async fn run(
 
     announce(&config);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let open_files = limits::raise_open_files();
     let most_runs = limits::runs(flags.max_runs.get(), open_files);
     let (gate, offset) = (Arc::new(flags.gate(open_files)), flags.timeout_offset);
     let connections = limits::connections(flags.limits.max_connections, open_files);

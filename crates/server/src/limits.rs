@@ -7,8 +7,24 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// For scrapers, listeners, the log and whatever a run reads beside its socket.
 const RESERVE: u64 = 256;
 
-/// Raises the limit to what may be had, and says what it is; `None` where there is none.
-pub(crate) fn raise_open_files() -> Option<u64> {
+/// Below it nobody could be served.
+const LEAST: u64 = 64;
+
+/// What to do where there is too little of them.
+pub(crate) const ENOUGH: &str = "allow it 64 open files (ulimit -n) and 64 threads (ulimit -u, pids_limit)";
+
+/// The limit, raised to what may be had; `None` where there is none.
+///
+/// # Errors
+/// It is too low.
+pub(crate) fn open_files() -> anyhow::Result<Option<u64>> {
+    let limit = raised();
+    let enough = limit.is_none_or(|limit| limit >= LEAST);
+    anyhow::ensure!(enough, "only {} files may be open; {ENOUGH}", said(limit));
+    Ok(limit)
+}
+
+fn raised() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
         return current;

@@ -46,8 +46,9 @@ impl ListenFlags {
 fn handed_over() -> anyhow::Result<Vec<TcpListener>> {
     let mut sockets = ListenFd::from_env();
     let listeners = (0..sockets.len()).map(|n| {
-        let socket =
-            sockets.take_tcp_listener(n).with_context(|| format!("socket {n} of systemd is no TCP listener"))?;
+        let socket = sockets.take_tcp_listener(n).with_context(|| {
+            format!("socket {n} of systemd is no TCP listener; check ListenStream= of its .socket unit")
+        })?;
         socket.with_context(|| format!("socket {n} of systemd is not there"))
     });
     let listeners = listeners.collect::<anyhow::Result<Vec<_>>>()?;

@@ -21,10 +21,12 @@ mod storage;
 mod web;
 mod web_config;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use cli::{Command, Flags};
 use exit::Exit;
+use limits::ENOUGH;
 use logging::Logs;
 use web::keeper::Opened;
 
@@ -53,5 +55,9 @@ fn load_and_run(flags: Flags, logs: Logs) -> Result<(), Exit> {
     let web = Opened::read(flags.web_config_file.clone())?;
     let loaded = flags.configuration.load();
     let config = loaded.config?;
-    Ok(actix_rt::System::new().block_on(app::run(flags, logs, web, config, loaded.digest))?)
+    let open_files = limits::open_files()?;
+    let run = || actix_rt::System::new().block_on(app::run(flags, logs, web, config, loaded.digest, open_files));
+    // actix panics where the machine has no thread or file for it. That is in the log as a bug would be.
+    let ended = catch_unwind(AssertUnwindSafe(run));
+    Ok(ended.unwrap_or_else(|_| Err(anyhow::anyhow!("cannot go on, as the line above says; {ENOUGH}")))?)
 }

@@ -18,6 +18,8 @@ impl Signals {
     /// From here on signals do not kill. The second value is SIGHUP.
     pub(crate) fn install() -> anyhow::Result<(Self, Signal)> {
         let on = |kind| signal(kind).context("cannot handle signals");
+        // Nobody waits for it: a file at its limit (ulimit -f) is then a write that fails, as on a full disk.
+        drop(on(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         let signals = Self { term: on(SignalKind::terminate())?, int: on(SignalKind::interrupt())? };
         Ok((signals, on(SignalKind::hangup())?))
     }

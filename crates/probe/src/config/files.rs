@@ -1,15 +1,12 @@
 //! The files that a configuration is made of: none is read further than it may be large, and what was read is accounted for.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
 use ring::digest::{Context, SHA256};
 
 use super::{FileError, Position};
+use crate::regular_file;
 
-/// Bytes of a file. A module or a target has some hundred.
-const LARGEST: u64 = 16 << 20;
 /// Bytes of the configuration file and all files of targets.
 const TOGETHER: u64 = 64 << 20;
 
@@ -84,23 +81,7 @@ impl Files {
 }
 
 fn content(path: &Path) -> Result<Vec<u8>, String> {
-    let unreadable = |error: io::Error| format!("{error}; check that the file exists and may be read");
-    // Before it is opened: who opens a pipe waits for the other end.
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err("a directory; name a file in it".to_owned());
-    }
-    if !metadata.is_file() {
-        return Err("a pipe, a socket or a device; write it into a file, and name that".to_owned());
-    }
-    let mut bytes = Vec::new();
-    if metadata.len() <= LARGEST {
-        File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    }
-    if metadata.len().max(bytes.len() as u64) > LARGEST {
-        return Err(format!("more than {} MiB; check its name, or split it", LARGEST >> 20));
-    }
-    Ok(bytes)
+    regular_file::read(path).map_err(|error| error.to_string())
 }
 
 fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {

@@ -8,6 +8,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 
 use crate::module::{Pem, Secret, SecretError};
+use crate::regular_file;
 
 /// Why certificates or a key cannot be used.
 #[derive(Debug)]
@@ -59,9 +60,7 @@ impl std::fmt::Display for TlsFileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let hint = "give a PEM file with one or more certificates";
         match self {
-            Self::Unreadable(source, pem::Error::Io(error)) => {
-                write!(f, "{source}: {error}; check that the file exists and may be read")
-            }
+            Self::Unreadable(source, pem::Error::Io(error)) => write!(f, "{source}: {error}"),
             Self::Unreadable(source, error) => write!(f, "{source}: {error}; {hint}"),
             Self::Empty(source) => write!(f, "{source}: no certificate in it; {hint}"),
             Self::Invalid(source, n, error) => write!(f, "{source}: certificate {n}: {error}; {hint}"),
@@ -69,7 +68,7 @@ impl std::fmt::Display for TlsFileError {
                 write!(f, "the system has no certificate authorities{why}; install ca-certificates or name a CA file")
             }
             Self::Roots(error) => write!(f, "certificate authorities: {error}; {hint}"),
-            Self::Key(error) => write!(f, "client key: {error}; put a PEM key there"),
+            Self::Key(error) => write!(f, "client key: {error}"),
             // What the parser says may quote the key.
             Self::NoKey(source) => {
                 write!(f, "{source}: the client key is not one; give a PEM key (PKCS#8, PKCS#1 or SEC1), not encrypted")
@@ -111,7 +110,10 @@ pub(super) fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Tl
     let unreadable = |error| TlsFileError::Unreadable(source(pem), error);
     let found: Result<Vec<_>, _> = match pem {
         Pem::Text(text) => CertificateDer::pem_slice_iter(text.as_bytes()).collect(),
-        Pem::File(path) => CertificateDer::pem_file_iter(path).map_err(unreadable)?.collect(),
+        Pem::File(path) => {
+            let bytes = regular_file::read(path).map_err(|error| unreadable(pem::Error::Io(error)))?;
+            CertificateDer::pem_slice_iter(&bytes).collect()
+        }
     };
     let found = found.map_err(unreadable)?;
     if found.is_empty() { Err(TlsFileError::Empty(source(pem))) } else { Ok(found) }

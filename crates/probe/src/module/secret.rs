@@ -1,6 +1,9 @@
 //! Values that must not be seen: redacted by type, and read where they are needed.
 
+use std::io;
 use std::path::PathBuf;
+
+use crate::regular_file;
 
 /// A value that may be secret: given, in a file or in an environment variable. Its `Debug` form never shows it.
 ///
@@ -23,7 +26,7 @@ pub enum Secret {
 #[derive(Debug)]
 pub enum SecretError {
     /// The file cannot be read, or is not UTF-8.
-    File(PathBuf, std::io::Error),
+    File(PathBuf, io::Error),
     /// The variable is not set, or is not UTF-8.
     Env(String),
 }
@@ -42,7 +45,7 @@ impl std::fmt::Display for SecretError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Env(name) => write!(f, "the environment variable {name} is not set to a text"),
+            Self::Env(name) => write!(f, "the environment variable {name} is not set to a text; set it"),
         }
     }
 }
@@ -55,7 +58,11 @@ impl Secret {
         let text = match self {
             Self::Value(value) => return Ok(value.clone()),
             Self::File(path) => {
-                std::fs::read_to_string(path).map_err(|error| SecretError::File(path.clone(), error))?
+                let unreadable = |error| SecretError::File(path.clone(), error);
+                let bytes = regular_file::read(path).map_err(unreadable)?;
+                String::from_utf8(bytes).map_err(|_| {
+                    unreadable(io::Error::new(io::ErrorKind::InvalidData, "not UTF-8; save it as UTF-8"))
+                })?
             }
             Self::Env(name) => std::env::var(name).map_err(|_| SecretError::Env(name.clone()))?,
         };
@@ -65,7 +72,7 @@ impl Secret {
     /// The value, to the byte.
     pub(crate) fn bytes(&self) -> Result<Vec<u8>, SecretError> {
         match self {
-            Self::File(path) => std::fs::read(path).map_err(|error| SecretError::File(path.clone(), error)),
+            Self::File(path) => regular_file::read(path).map_err(|error| SecretError::File(path.clone(), error)),
             Self::Value(value) => Ok(value.clone().into_bytes()),
             Self::Env(name) => std::env::var(name).map(String::into_bytes).map_err(|_| SecretError::Env(name.clone())),
         }

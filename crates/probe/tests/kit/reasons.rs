@@ -203,6 +203,10 @@ static ALL: &[Case] = &[
     case("no-secret", Reason::Internal, None, || {
         Setup::answers(ok()).module("authorization: {credentials_file: no/such/file}")
     }),
+    case("s30-endless-secret", Reason::Internal, None, || {
+        Setup::answers(ok()).module("authorization: {credentials_file: /dev/zero}")
+    }),
+    case("s30-endless-body", Reason::Internal, None, || Setup::answers(ok()).module("body_file: /dev/zero")),
 ];
 
 /// Fails unless there is a way to each reason.

@@ -6,7 +6,7 @@
 mod exporter;
 #[path = "../../../probe/tests/kit/mod.rs"]
 mod kit;
-mod ports;
+mod nobody;
 mod repeated;
 mod section;
 mod transcript;
@@ -40,7 +40,8 @@ fn main() -> ExitCode {
             test(&section.name, &|| transcript::run(&section));
         }
     }
-    test("s29_a_port_for_root_alone", &ports::s29_a_port_for_root_alone);
+    test("s29_a_port_for_root_alone", &nobody::s29_a_port_for_root_alone);
+    test("s28_too_few_threads", &nobody::s28_too_few_threads);
     test("the_command_of_a_failed_run_repeats_it", &repeated::the_command_of_a_failed_run_repeats_it);
     let result = if failed == 0 { "ok" } else { "FAILED" };
     println!("test result: {result}. {passed} passed; {failed} failed; 0 ignored");

@@ -91,8 +91,8 @@ fn s28_faults_of_the_machine_are_1() {
     for (args, what, todo) in [
         (&["--web.listen-address", &port][..], "Address already in use", "choose another port"),
         (&["--ca-file", "/no/such/file.pem"], "/no/such/file.pem: No such file", "check that"),
-        (&["--ca-file", "/"], "/: Is a directory", "check that"),
-        (&["--ca-file", "/dev/null"], "/dev/null: no certificate", "PEM file"),
+        (&["--ca-file", "/"], "/: a directory", "name a file in it"),
+        (&["--ca-file", "/dev/zero"], "/dev/zero: a pipe, a socket or a device", "name that"),
         (&["--ca-file", broken], broken, "PEM file"),
     ] {
         let (code, line) = refused(harmless().args(args));

@@ -7,6 +7,8 @@ use std::process::Stdio;
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
+#[cfg(target_os = "linux")]
+use crate::bad_input::refused;
 use crate::exporter::Exporter;
 #[cfg(target_os = "linux")]
 use crate::exporter::{NOBODY, by_shell};
@@ -112,6 +114,17 @@ fn s7_few_open_files() {
     exporter.wait_until("it serves again", || exporter.send_anyway(healthy).contains("200 OK"));
     exporter.wait_until("its files are closed", || exporter.metric("process_open_fds").is_some_and(|open| open < 32.0));
     assert!(exporter.log().lines().count() < 50, "{}", exporter.log());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn s7_too_few_open_files_to_serve() {
+    for files in [8, 32, 63] {
+        let mut command = by_shell(&format!(r#"ulimit -n {files}; exec "$0" "$@""#));
+        let (code, line) = refused(command.args(["--web.listen-address", "127.0.0.1:0"]).args(NOBODY));
+        assert_eq!(code, 1, "{line}");
+        assert!(line.contains(&format!("only {files} files may be open; allow it 64")), "{line}");
+    }
 }
 
 #[test]

@@ -145,6 +145,16 @@ fn s26_a_full_disk_loses_lines_and_nothing_else() {
     unheard(OwnedFd::from(full)).drops_lines();
 }
 
+/// `ulimit -f`, beyond which the system ends a process by a signal.
+#[test]
+fn s26_a_file_at_its_limit_loses_lines_and_nothing_else() {
+    let address = closed_port();
+    let mut command = by_shell(r#"ulimit -f 100; exec "$0" "$@" 2> "$LOG""#);
+    command.args(["--web.listen-address", &address.to_string(), "--log.max-lines", "0"]).args(NOBODY);
+    command.env("LOG", crate::kit::file("s26-limit", "")).stdin(Stdio::null()).stdout(Stdio::null());
+    Unheard::start(command, address).drops_lines();
+}
+
 /// Nobody reads, and nobody closes: 64 KiB are in the pipe, and the queue behind it fills.
 #[test]
 fn s26_a_reader_that_stands_still_loses_lines_and_nothing_else() {
