@@ -22,10 +22,12 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Fuzz) -> Result<()> {
     if let Some(unknown) = flags.target.iter().find(|target| !targets.contains(target)) {
         bail!("`{unknown}` is no fuzz target: choose of {}", targets.join(", "));
     }
+    let seconds = flags.seconds.unwrap_or(SECONDS);
+    ensure!(seconds > 0, "--seconds 0 has no end for libFuzzer; give at least 1");
     Setup::new(sh, true).cargo_fuzz()?;
     build(sh)?;
     let chosen = if flags.target.is_empty() { &targets } else { &flags.target };
-    chosen.iter().try_for_each(|target| fuzz(sh, target, flags.seconds.unwrap_or(SECONDS)))
+    chosen.iter().try_for_each(|target| fuzz(sh, target, seconds))
 }
 
 /// By their files.

@@ -19,6 +19,7 @@ use crate::wait;
 
 /// What CI has time for.
 pub(crate) const MINUTES: f64 = 5.0;
+const MOST_MINUTES: f64 = 7.0 * 24.0 * 60.0;
 
 /// What the container may do. The load is on the machine's loopback, and so is what the server watches.
 const CONFINED: [&str; 13] = [
@@ -41,6 +42,7 @@ const CONFINED: [&str; 13] = [
 pub(crate) fn run(sh: &Shell, flags: &flags::Soak) -> Result<()> {
     let minutes = flags.minutes.unwrap_or(MINUTES);
     ensure!(minutes >= 1.0, "--minutes {minutes}: it takes a minute to see whether anything grows");
+    ensure!(minutes <= MOST_MINUTES, "--minutes {minutes}: at most {MOST_MINUTES}, a week");
     match Container::new(sh, &Setup::new(sh, true)) {
         Ok(container) => container.soak(minutes),
         Err(reason) => {
