@@ -41,8 +41,8 @@ const MOST_PROBERS: usize = 4;
 /// Less than the ten seconds after which container engines kill.
 const DRAIN_SECONDS: u64 = 7;
 
-/// Asks what `config` says, which `digest` stands for, and serves until a signal says to stop and what had begun is served. The process may
-/// have so many `open_files`.
+/// Asks what `config` says, which `digest` stands for, and serves until a signal says to stop and what had begun is served. `open_files` is
+/// the process' limit.
 pub(crate) async fn run(
     flags: Flags,
     logs: Logs,
