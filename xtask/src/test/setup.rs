@@ -196,7 +196,9 @@ impl Setup<'_> {
         let install = format!("cargo install --locked cargo-{name}");
         ensure!(self.allowed, "cargo-{name} is missing: {install}");
         println!("set-up: {install}");
-        cmd!(sh, "cargo install --locked --quiet --version {version} cargo-{name}")
+        // Not optimised: it runs for seconds, and takes minutes to optimise.
+        cmd!(sh, "cargo install --debug --locked --quiet --version {version} cargo-{name}")
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .quiet()
             .run()
             .with_context(|| format!("`{install}` failed, its output above says why"))
