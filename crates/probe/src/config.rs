@@ -33,7 +33,7 @@ use crate::shard::Shard;
 use crate::target::Target;
 
 /// What there is in a configuration file.
-const KNOWN: [&str; 4] = ["targets", "target_files", "modules", "probe"];
+const KNOWN: &[&str] = &["targets", "target_files", "modules", "probe"];
 
 /// What the file says nothing of.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ fn read(path: &Path, defaults: &ConfigDefaults, files: &mut Files) -> Result<Con
 fn read_text(path: &Path, text: &str, defaults: &ConfigDefaults, files: &mut Files) -> Result<Config, FileError> {
     let wrong = |problem: Problem| problem.located(path);
     let root = yaml::read(text, "write targets: and a target below it").map_err(wrong)?;
-    let file = Section::new("the file", &root, &KNOWN).map_err(wrong)?;
+    let file = Section::new("the file", &root, KNOWN).map_err(wrong)?;
     let modules = file.get("modules").map_or(Ok(Vec::new()), |node| modules::read(path, node)).map_err(wrong)?;
     let allow = file.get("probe").map_or(Ok(Vec::new()), on_demand::read).map_err(wrong)?;
     let mut targets = Targets::new(defaults, Clients::new(&defaults.roots, &modules), files);

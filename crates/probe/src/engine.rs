@@ -4,7 +4,7 @@
 mod ask;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use actix_rt::Arbiter;
 use futures::future::LocalBoxFuture;
@@ -19,6 +19,7 @@ use crate::allow::AllowList;
 use crate::connectivity::Connectivity;
 use crate::history::History;
 use crate::journal::{Plan, Watched};
+use crate::lock::lock;
 use crate::report::RunReport;
 use crate::run::{Env, run};
 use crate::schedule::{phase, stable_hash};
@@ -225,11 +226,6 @@ impl Shared {
             log::info!("targets can be reached again");
         }
     }
-}
-
-/// Also where somebody panicked while holding it: the others go on.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

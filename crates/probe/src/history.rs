@@ -25,9 +25,9 @@ use self::store::{Asked, Snapshot, Store};
 pub use self::track::Track;
 use self::track::{Ended, Row};
 use self::usual::Usual;
-use crate::engine::lock;
 use crate::journal::State;
 use crate::json::unix_ms;
+use crate::lock::lock;
 use crate::report::{Phases, RunReport};
 use crate::target::Target;
 

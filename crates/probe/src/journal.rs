@@ -7,8 +7,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::connectivity::Side;
-use crate::engine::{Shared, lock};
+use crate::engine::Shared;
 use crate::history::{Past, Track};
+use crate::lock::lock;
 use crate::report::RunReport;
 use crate::schedule::Schedule;
 use crate::target::Target;

@@ -39,6 +39,7 @@ mod history;
 mod http;
 mod journal;
 mod json;
+mod lock;
 mod module;
 mod policy;
 mod regular_file;

@@ -17,12 +17,13 @@ use probe::{Engine, EngineConfig, Env};
 use tokio::sync::watch;
 
 use crate::blackbox::Blackbox;
-use crate::cli::{self, Flags};
+use crate::cli::Flags;
 use crate::logging::Logs;
 use crate::logging::request::logged;
 use crate::reload::{self, Reloader};
 use crate::signals::Signals;
 use crate::status::Status;
+use crate::version::{REVISION, RUSTC, VERSION};
 use crate::web::access::Guard;
 use crate::web::connections::Connections;
 use crate::web::keeper::Opened;
@@ -66,7 +67,7 @@ pub(crate) async fn run(
     let external = ExternalMetrics::register_with(&registry, &ExternalConfig { native_histograms })?;
     let outcomes = reload_metrics(&registry, is_open)?;
     ProcessMetrics::register(&registry)?;
-    BuildInfo::register(&registry, "actix_exporter_build_info", cli::VERSION, cli::REVISION, cli::RUSTC)?;
+    BuildInfo::register(&registry, "actix_exporter_build_info", VERSION, REVISION, RUSTC)?;
     let metrics = MetricsHandler::register_with(&registry, &flags.handler())?;
     let counter = |name, help| ProgramCounter::register(&registry, name, help);
     let panics = counter("actix_exporter_handler_panics_total", "Requests whose handler panicked")?;

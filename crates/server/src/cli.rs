@@ -26,10 +26,6 @@ use crate::web::paths::PathFlags;
 /// Of all environment variables.
 const PREFIX: &str = "ACTIX_EXPORTER_";
 
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-pub(crate) const REVISION: &str = env!("REVISION");
-pub(crate) const RUSTC: &str = env!("RUSTC_VERSION");
-
 #[derive(Parser)]
 #[command(
     name = "actix-exporter",

@@ -8,7 +8,8 @@ use actix_web::{HttpResponse, Resource};
 use probe::{Engine, Watched};
 
 use crate::blackbox::Demands;
-use crate::cli;
+use crate::status::POLICY;
+use crate::version::{REVISION, VERSION};
 
 /// Targets that are listed; the others are counted.
 const LISTED: usize = 100;
@@ -16,9 +17,6 @@ const LISTED: usize = 100;
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}\
     table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0;overflow-wrap:anywhere}\
     input{font:inherit}";
-
-/// The page and nothing else: no script, and no frame around it.
-pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 pub(crate) fn route(engine: Arc<Engine>, demands: Demands) -> Resource {
     metrics_core::get_only("/", move || {
@@ -39,9 +37,7 @@ fn page(targets: &[Arc<Watched>], demands: &Demands) -> String {
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>actix-exporter</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n<h1>actix-exporter</h1>\n\
          <p>Counts its own requests, and asks what its users depend on.<br>\n\
-         Version {}, revision {}</p>\n<ul>\n",
-        cli::VERSION,
-        cli::REVISION
+         Version {VERSION}, revision {REVISION}</p>\n<ul>\n"
     );
     let mut links = vec![
         ("metrics", "for Prometheus"),

@@ -18,6 +18,7 @@ mod reload;
 mod signals;
 mod status;
 mod storage;
+mod version;
 mod web;
 mod web_config;
 

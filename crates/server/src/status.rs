@@ -28,6 +28,7 @@ use probe::{Engine, State, Watched};
 use tokio::sync::Semaphore;
 
 use self::accept::{Form, Wanted};
+pub(crate) use self::answer::POLICY;
 use self::answer::Page;
 use self::feed::Told;
 pub(crate) use self::graph::{GraphFlags, GraphUrl};

@@ -55,7 +55,7 @@ impl ModuleFile {
         let text = files::text(path)?;
         let entries = || {
             let root = yaml::read(&text, "write modules: and a module below it")?;
-            let file = Section::new("the file", &root, &KNOWN)?;
+            let file = Section::new("the file", &root, KNOWN)?;
             file.get("modules").map_or(Ok(Vec::new()), |node| read(path, node))
         };
         Ok(Self { path: path.to_owned(), entries: entries().map_err(|problem| problem.located(path))? })

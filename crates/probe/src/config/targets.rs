@@ -17,7 +17,7 @@ use super::{ConfigDefaults, FileError, OnDemand, Position, values};
 use crate::allow::Allow;
 use crate::target::{Detail, Spec, Target, UrlError, parse_url};
 
-const KNOWN: [&str; 8] = ["name", "url", "interval", "timeout", "module", "slow_after", "labels", "metrics"];
+const KNOWN: &[&str] = &["name", "url", "interval", "timeout", "module", "slow_after", "labels", "metrics"];
 
 /// Targets in all files together.
 const MOST: usize = 100_000;
@@ -83,7 +83,7 @@ impl<'c> Targets<'c> {
     }
 
     fn target(&mut self, path: &Rc<str>, node: &Node) -> Result<(), Problem> {
-        let target = Section::new("the target", node, &KNOWN)?;
+        let target = Section::new("the target", node, KNOWN)?;
         let (at, written) = target
             .text("url")?
             .ok_or_else(|| Problem::new(node.at, "a target without url; write url: https://HOST[:PORT][/PATH]"))?;

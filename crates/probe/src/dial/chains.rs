@@ -5,7 +5,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ring::digest;
 use rustls::RootCertStore;
@@ -14,6 +14,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::certificate::{certificate, not_after};
+use crate::lock::lock;
 use crate::report::Certificate;
 
 /// Chains that are kept take so many bytes at most, and as many again those that were not shown for a while. It is room for
@@ -109,7 +110,7 @@ impl Chains {
     }
 
     fn with<T>(&self, what: impl FnOnce(&mut Generations) -> T) -> T {
-        what(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+        what(&mut lock(&self.kept))
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::time::timeout_at;
 
 use super::resolve::look_up;
 use crate::failure::Failed;
+use crate::lock::lock;
 
 /// So many look-ups are under way at most. One that hangs cannot be ended, and counts until the system gives up on it.
 const THREADS: usize = 32;
@@ -187,7 +188,7 @@ impl Pool {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -11,9 +11,9 @@ use super::cell::{Counts, Span};
 use super::incident::Incident;
 use super::pending::Changes;
 use super::run_id;
-use crate::engine::lock;
 use crate::journal::State;
 use crate::json::unix_ms;
+use crate::lock::lock;
 use crate::report::RunReport;
 
 /// As long as nothing else is new, when the last run was is written so often: it would be all that most commits write.

@@ -8,7 +8,7 @@ pub struct StatusCodes(pub Vec<RangeInclusive<u16>>);
 
 impl StatusCodes {
     /// Whether `status` is one of them.
-    pub fn contain(&self, status: u16) -> bool {
+    pub(crate) fn contain(&self, status: u16) -> bool {
         if self.0.is_empty() {
             (200..300).contains(&status)
         } else {

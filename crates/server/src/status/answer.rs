@@ -7,7 +7,9 @@ use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
 use super::words;
-use crate::landing::POLICY;
+
+/// The page and nothing else: no script, and no frame around it.
+pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// A page as it is sent.
 pub(super) struct Page {

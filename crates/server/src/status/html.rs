@@ -15,7 +15,7 @@ use super::run::Run;
 use super::summary::{Summary, title};
 use super::view::{View, Window};
 use super::words;
-use crate::cli;
+use crate::version::VERSION;
 
 /// Incidents that a page shows.
 const INCIDENTS: usize = 25;
@@ -53,7 +53,7 @@ impl Frame {
             root: "../".repeat(depth),
             refresh: wanted.refresh,
             stop: format!("?{}", query.join("&")),
-            asked: format!("Made at {at} by actix-exporter {}", cli::VERSION),
+            asked: format!("Made at {at} by actix-exporter {VERSION}"),
             graph: None,
         }
     }

@@ -14,7 +14,7 @@ use crate::config::section::{Problem, Section, is_empty, shown};
 use crate::config::yaml::Node;
 use crate::module::{Compression, IpProtocol, Module, RedirectPolicy};
 
-const KNOWN: [&str; 38] = [
+const KNOWN: &[&str] = &[
     "authorization",
     "basic_auth",
     "bearer_token",
@@ -57,7 +57,7 @@ const KNOWN: [&str; 38] = [
 
 /// Reads the section into `module`.
 pub(super) fn read(node: &Node, module: &mut Module, reading: &mut Reading) -> Result<(), Problem> {
-    let http = Section::new("http", node, &KNOWN)?;
+    let http = Section::new("http", node, KNOWN)?;
     refuse_unsupported(&http, reading)?;
     if let Some(at) = http.text("method")? {
         module.method = method(at, reading)?;

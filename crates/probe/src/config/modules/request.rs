@@ -135,7 +135,7 @@ pub(super) fn credentials(http: &Section<'_>, module: &mut Module, reading: &mut
 }
 
 fn basic_auth(node: &Node, reading: &mut Reading) -> Result<BasicAuth, Problem> {
-    const KNOWN: [&str; 8] = [
+    const KNOWN: &[&str] = &[
         "username",
         "username_file",
         "username_env",
@@ -145,7 +145,7 @@ fn basic_auth(node: &Node, reading: &mut Reading) -> Result<BasicAuth, Problem> 
         "password_env",
         "password_ref",
     ];
-    let section = Section::new("basic_auth", node, &KNOWN)?;
+    let section = Section::new("basic_auth", node, KNOWN)?;
     let nothing = || Secret::Value(String::new());
     let username = secret(&section, "username", reading)?.unwrap_or_else(nothing);
     let password = secret(&section, "password", reading)?.unwrap_or_else(nothing);
@@ -153,8 +153,8 @@ fn basic_auth(node: &Node, reading: &mut Reading) -> Result<BasicAuth, Problem> 
 }
 
 fn authorization(node: &Node, reading: &mut Reading) -> Result<Authorization, Problem> {
-    const KNOWN: [&str; 5] = ["type", "credentials", "credentials_file", "credentials_env", "credentials_ref"];
-    let section = Section::new("authorization", node, &KNOWN)?;
+    const KNOWN: &[&str] = &["type", "credentials", "credentials_file", "credentials_env", "credentials_ref"];
+    let section = Section::new("authorization", node, KNOWN)?;
     let (at, scheme) = section.text("type")?.unwrap_or((section.at, "Bearer"));
     let scheme = scheme.trim();
     if scheme.eq_ignore_ascii_case("basic") {

@@ -11,7 +11,7 @@ use crate::config::section::{Problem, Section, is_empty, shown};
 use crate::config::yaml::Node;
 use crate::module::{Pem, TlsConfig, TlsVersion};
 
-const KNOWN: [&str; 16] = [
+const KNOWN: &[&str] = &[
     "ca",
     "ca_file",
     "ca_ref",
@@ -31,7 +31,7 @@ const KNOWN: [&str; 16] = [
 ];
 
 pub(super) fn read(node: &Node, reading: &mut Reading) -> Result<TlsConfig, Problem> {
-    let tls = Section::new("tls_config", node, &KNOWN)?;
+    let tls = Section::new("tls_config", node, KNOWN)?;
     if tls.get("next_protos").is_some_and(|node| !is_empty(node)) {
         reading
             .unusable(tls.key("next_protos"), "next_protos: what is offered follows from enable_http2; leave it out");
