@@ -25,7 +25,8 @@
 //!   worker, without a lock, an allocation or a cache line that another worker writes, and summed when scraped. [`Config`] has
 //!   its options. No traffic can make more than a documented number of series.
 //! - [`ExternalMetrics`]: what a prober found, per target; an [`Outcome`] per run.
-//! - [`ProcessMetrics`], [`BuildInfo`]: the process.
+//! - [`BlackboxProbe`]: what one probe found, under blackbox_exporter's names.
+//! - [`ProcessMetrics`], [`BuildInfo`]: the process. [`ProgramCounter`], [`ReloadMetrics`]: what a program has to tell of itself.
 //! - [`MetricsHandler`] (feature `actix-web`): the route `/metrics` over all that is in the registry, in the text format,
 //!   OpenMetrics or protobuf, written while it is read. [`HandlerConfig`] has its options.
 //!
@@ -104,6 +105,7 @@ pub use vocab::{MissCause, Phase, Reason};
 /// The programs in the pages for users, compiled.
 #[cfg(all(doctest, feature = "actix-web"))]
 #[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../../../docs/README.ja.md")]
 #[doc = include_str!("../../../docs/embedding.md")]
 mod user_pages {}
 
