@@ -44,6 +44,11 @@ xflags::xflags! {
         cmd dist {}
         /// Check formatting, clippy and the docs; any warning fails.
         cmd lint {}
+        /// Write the tables of docs/metrics.md: names, types, labels and HELP of a live scrape. The last column stays as it is.
+        cmd metrics {
+            /// Write nothing: fail if the page says something else.
+            optional --check
+        }
         /// Measure what something costs; print a table for docs/performance.md.
         cmd bench {
             /// The doors: how long a request waits during a flood of wrong passwords, and beside a thousand idle connections.
@@ -99,14 +104,14 @@ xflags::xflags! {
             /// How long, 5 by default; an hour for docs/reliability.md.
             optional --minutes minutes: f64
         }
-        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, fuzz, supply, stack, soak.
+        /// Run the tests: all suites, or those named, of cargo, clocks, resolver, blackbox, browser, docs, rules, prometheus, batch, parsers, fuzz, supply, stack, soak.
         /// As root on Debian it installs what the suites need and is missing.
         cmd test {
             /// Install nothing: a suite whose needs are missing is skipped.
             optional --no-setup
             /// A skipped test is a failure.
             optional --no-skips
-            /// cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, fuzz, supply, stack or soak
+            /// cargo, clocks, resolver, blackbox, browser, docs, rules, prometheus, batch, parsers, fuzz, supply, stack or soak
             repeated suite: Suite
         }
     }

@@ -10,6 +10,7 @@ mod fuzz;
 mod http;
 mod lint;
 mod logs;
+mod metrics;
 mod native;
 mod process;
 mod prometheus;
@@ -62,6 +63,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<ExitCode> {
         XtaskCmd::Build(flags) => build::run(&sh, &flags)?,
         XtaskCmd::Dist(_) => dist::run(&sh)?,
         XtaskCmd::Lint(_) => lint::run(&sh)?,
+        XtaskCmd::Metrics(flags) => metrics::run(&sh, &flags)?,
         XtaskCmd::Fuzz(flags) => fuzz::run(&sh, &flags)?,
         XtaskCmd::Soak(flags) => soak::run(&sh, &flags)?,
         XtaskCmd::Bench(flags) => return bench::run(&sh, &flags),
