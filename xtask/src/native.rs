@@ -29,7 +29,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Up) -> Result<()> {
         "found no `prometheus` in PATH: install it (Debian: apt-get install prometheus), then run this again",
     )?;
     ports.check_free(&[], |_| false)?;
-    let binary = build::server(sh, &["--release"])?;
+    let binary = build::server(sh, &[])?;
 
     // Dropped from the last to the first: Prometheus, the server, then the folder they used.
     let dir = sh.create_temp_dir()?;

@@ -6,8 +6,8 @@ mod browser;
 mod cargo;
 mod clocks;
 mod dashboards;
-mod doors;
-mod exporter;
+mod docs;
+pub(crate) mod exporter;
 mod faults;
 mod formats;
 mod forwarder;
@@ -26,7 +26,7 @@ mod soak;
 mod stack;
 pub(crate) mod suite;
 mod supply;
-mod tls_peer;
+pub(crate) mod tls_peer;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -56,7 +56,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
             Suite::Resolver => resolver::run(sh, &setup, &mut tally),
             Suite::Blackbox => blackbox::run(sh, &setup, &mut tally),
             Suite::Browser => browser::run(sh, &setup, &mut tally),
-            Suite::Doors => doors::run(sh, &setup, &mut tally),
+            Suite::Docs => docs::run(sh, &setup, &mut tally),
             Suite::Rules => rules::run(sh, &setup, &mut tally),
             Suite::Prometheus => prometheus::run(sh, &setup, &mut tally),
             Suite::Batch => batch::run(sh, &setup, &mut tally),
@@ -85,6 +85,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Test) -> ExitCode {
             Ok(faults) => faults.check(&mut tally),
             Err(error) => tally.fail("faults", &error),
         }
+        docs::each_was_run(&mut tally);
     }
     tally.end(flags.no_skips)
 }

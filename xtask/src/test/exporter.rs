@@ -14,7 +14,7 @@ use crate::wait;
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A program with `/metrics` on a port that the system chose.
-pub(super) struct Exporter {
+pub(crate) struct Exporter {
     process: Running,
     pub(super) address: SocketAddr,
     log: PathBuf,
@@ -41,7 +41,7 @@ impl Exporter {
     }
 
     /// The server with many targets, of a file that names peers on this machine; and with a web configuration, which has metrics too.
-    pub(super) fn configured(binary: &Path, dir: &Path, targets: &Path) -> Result<Exporter> {
+    pub(crate) fn configured(binary: &Path, dir: &Path, targets: &Path) -> Result<Exporter> {
         let web = dir.join("web.yml");
         std::fs::write(&web, "http_server_config: {headers: {X-Frame-Options: deny}}\n")?;
         let mut command = plain(binary);
@@ -65,7 +65,7 @@ impl Exporter {
         Ok(Exporter { process, address, log: log.to_owned() })
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 

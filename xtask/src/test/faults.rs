@@ -9,7 +9,7 @@ use xshell::Shell;
 use super::prometheus::outages;
 use super::setup::Setup;
 use super::stack::Extent;
-use super::{Tally, cargo, doors, jumps, resolver, rules, soak, stack};
+use super::{Tally, cargo, docs, jumps, resolver, rules, soak, stack};
 
 const PAGE: &str = "docs/reliability.md";
 
@@ -89,7 +89,7 @@ pub(super) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
     cargo::named(sh, &faults.functions(), tally)?;
     jumps::run(sh, setup, tally)?;
     resolver::run(sh, setup, tally)?;
-    doors::run(sh, setup, tally)?;
+    docs::transcripts(sh, setup, tally)?;
     rules::run(sh, setup, tally)?;
     outages::run(sh, setup, tally)?;
     stack::run(sh, setup, Extent::Faults, tally)?;

@@ -18,11 +18,9 @@ for file in resolv.conf nsswitch.conf hosts; do mount --bind "$dir/$file" "/etc/
 exec "$@""#;
 
 /// What the system's resolver goes by. It gives up later than a run of the tests, and before their patience ends.
-const FILES: [(&str, &str); 3] = [
-    ("resolv.conf", "nameserver 127.0.0.1\noptions timeout:8 attempts:1\n"),
-    ("nsswitch.conf", "hosts: files dns\n"),
-    ("hosts", "127.0.0.1 localhost in-hosts.test\n::1 localhost\n"),
-];
+const FILES: [(&str, &str); 2] =
+    [("resolv.conf", "nameserver 127.0.0.1\noptions timeout:8 attempts:1\n"), ("nsswitch.conf", "hosts: files dns\n")];
+const HOSTS: &str = "127.0.0.1 localhost in-hosts.test\n::1 localhost\n";
 
 /// How to get there. Its files go with the value.
 pub(crate) struct Network {
@@ -34,9 +32,17 @@ impl Network {
     /// # Errors
     /// There is none to be had here.
     pub(crate) fn new(sh: &Shell, setup: &Setup<'_>) -> Result<Self> {
+        Self::with_hosts(sh, setup, HOSTS)
+    }
+
+    /// One in which these names need no resolver.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn with_hosts(sh: &Shell, setup: &Setup<'_>, hosts: &str) -> Result<Self> {
         setup.namespaces()?;
         let files = sh.create_temp_dir()?;
-        for (name, content) in FILES {
+        for (name, content) in FILES.into_iter().chain([("hosts", hosts)]) {
             sh.write_file(files.path().join(name), content)?;
         }
         Ok(Self { enter: entrance(sh, files.path())?, files })

@@ -2,6 +2,7 @@
 
 mod every_format;
 mod graphs;
+mod native;
 pub(super) mod outages;
 
 use std::path::Path;
@@ -37,6 +38,9 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
     let found = setup.prometheus();
     let server = build::server(sh, &[])?;
     let known_durations = build::example(sh, "known_durations")?;
+    if let Some(Ok(binary)) = found.first() {
+        native::runs(binary, sh, tally);
+    }
     for binary in found {
         match binary {
             Ok(binary) => {

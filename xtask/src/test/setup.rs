@@ -167,7 +167,13 @@ impl Setup<'_> {
     /// What the transcripts of the docs run.
     pub(crate) fn commands_of_the_docs(&self) -> Result<()> {
         ensure!(cmd!(self.sh, "id -u").quiet().read()? == "0", "to be nobody takes root: run this as root");
-        self.programs(&[("bash", "bash"), ("curl", "curl"), ("openssl", "openssl"), ("setpriv", "util-linux")])
+        self.programs(&[
+            ("bash", "bash"),
+            ("curl", "curl"),
+            ("jq", "jq"),
+            ("openssl", "openssl"),
+            ("setpriv", "util-linux"),
+        ])
     }
 
     /// What it takes to make a network namespace.

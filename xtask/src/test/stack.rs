@@ -5,6 +5,7 @@ mod image;
 mod watched;
 
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -142,6 +143,7 @@ fn life_of(stack: &Stack<'_>, tally: &mut Tally) {
     tally.check(&name("the probe's status arrives in Prometheus"), || probe_status(stack));
     tally.check(&name("the containers are hardened"), || hardened(stack));
     tally.check(&name("variables that are not set stay unset"), || unset_stays_unset(stack));
+    tally.check(&name("`ps` and `logs` tell of a stack that runs"), || told_of(stack));
     tally.check(&name("K7 a second up changes nothing"), || second_up(stack));
     tally.check(&name("what happened is known after a restart"), || history_survives(stack));
     tally.check(&name("the exporter stops on SIGTERM with exit code 0"), || stops(stack));
@@ -221,6 +223,25 @@ fn unset_stays_unset(stack: &Stack<'_>) -> Result<()> {
     let env = stack.inspect(&container(stack, "actix_exporter")?, "{{range .Config.Env}}{{println .}}{{end}}")?;
     let empty: Vec<&str> = env.lines().filter(|line| line.ends_with('=')).collect();
     ensure!(empty.is_empty(), "empty values: {}", empty.join(" "));
+    Ok(())
+}
+
+/// As one who has started it asks, with the variables that he has set.
+fn told_of(stack: &Stack<'_>) -> Result<()> {
+    for (args, parts) in [
+        (&["ps"][..], ["actix_exporter  healthy", "prometheus      healthy"]),
+        (&["logs", "--no-follow"], ["msg=\"listening on", "Server is ready to receive web requests"]),
+    ] {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(args).current_dir(crate::root()).envs(stack.ports.variables());
+        command.env("COMPOSE_PROJECT_NAME", &stack.project).env("ACTIX_EXPORTER_VERSION", &stack.version);
+        let output = command.output()?;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        ensure!(output.status.success(), "{}: {}: {said}", args.join(" "), output.status);
+        for part in parts {
+            ensure!(said.contains(part), "{}: no `{part}` in: {said}", args.join(" "));
+        }
+    }
     Ok(())
 }
 

@@ -15,8 +15,8 @@ pub(crate) enum Suite {
     Blackbox,
     /// The pages in a real browser.
     Browser,
-    /// The transcripts of the docs are what happens.
-    Doors,
+    /// What the pages say is what happens.
+    Docs,
     /// Prometheus' and Alertmanager's own tools check rules and configurations.
     Rules,
     /// A real Prometheus scrapes the running server.
@@ -42,7 +42,7 @@ impl Suite {
         Suite::Resolver,
         Suite::Blackbox,
         Suite::Browser,
-        Suite::Doors,
+        Suite::Docs,
         Suite::Rules,
         Suite::Prometheus,
         Suite::Batch,
@@ -61,9 +61,9 @@ impl Suite {
             Suite::Cargo => 360,
             Suite::Fuzz | Suite::Supply => 600,
             Suite::Prometheus => 240,
-            Suite::Blackbox => 120,
+            Suite::Blackbox | Suite::Docs => 120,
             Suite::Browser | Suite::Resolver | Suite::Rules => 90,
-            Suite::Batch | Suite::Clocks | Suite::Doors | Suite::Parsers => 60,
+            Suite::Batch | Suite::Clocks | Suite::Parsers => 60,
         }
     }
 }
@@ -76,7 +76,7 @@ impl fmt::Display for Suite {
             Suite::Resolver => "resolver",
             Suite::Blackbox => "blackbox",
             Suite::Browser => "browser",
-            Suite::Doors => "doors",
+            Suite::Docs => "docs",
             Suite::Rules => "rules",
             Suite::Prometheus => "prometheus",
             Suite::Batch => "batch",
@@ -95,7 +95,7 @@ impl FromStr for Suite {
     fn from_str(name: &str) -> Result<Suite, String> {
         let known = Suite::ALL.into_iter().find(|suite| suite.to_string() == name);
         known.ok_or(format!(
-            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, browser, doors, rules, prometheus, batch, parsers, fuzz, supply, stack or soak"
+            "`{name}` is no suite: choose cargo, clocks, resolver, blackbox, browser, docs, rules, prometheus, batch, parsers, fuzz, supply, stack or soak"
         ))
     }
 }

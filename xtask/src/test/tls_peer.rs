@@ -36,13 +36,13 @@ pub(super) fn targets(primary: &str, peer: &str, ca: &str) -> String {
 }
 
 /// One on this machine.
-pub(super) struct TlsPeer {
+pub(crate) struct TlsPeer {
     exporter: Exporter,
     ca: PathBuf,
 }
 
 impl TlsPeer {
-    pub(super) fn start(sh: &Shell, server: &Path, dir: &Path) -> Result<TlsPeer> {
+    pub(crate) fn start(sh: &Shell, server: &Path, dir: &Path) -> Result<TlsPeer> {
         certificate(sh, dir, "IP:127.0.0.1")?;
         let web = dir.join("web.yml");
         let exporter = Exporter::server(
@@ -54,7 +54,7 @@ impl TlsPeer {
         Ok(TlsPeer { exporter, ca: dir.join("ca.pem") })
     }
 
-    pub(super) fn targets(&self, primary: &str) -> String {
+    pub(crate) fn targets(&self, primary: &str) -> String {
         targets(primary, &self.exporter.address.to_string(), &self.ca.display().to_string())
     }
 }

@@ -7,8 +7,10 @@ const BLACKBOX: &str = include_str!("../../../../docs/blackbox.md");
 const README: &str = include_str!("../../../../README.md");
 
 fn examples(page: &'static str, language: &str) -> Vec<&'static str> {
-    let fence = format!("```{language}\n");
-    page.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+    let fence = format!("```{language}");
+    // The name of a file may follow.
+    let blocks = page.split(fence.as_str()).skip(1).filter_map(|rest| rest.split_once('\n'));
+    blocks.filter_map(|(_, rest)| rest.split("```").next()).collect()
 }
 
 #[test]

@@ -56,8 +56,14 @@ impl Authority {
 
     /// An authority that this one has signed.
     pub fn below(&self, flaw: &Flaw) -> Self {
+        self.below_with("test authority below", |params| flaw.spoil(params))
+    }
+
+    /// An authority of this name that differs from others in some things.
+    pub fn below_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let key = KeyPair::generate().unwrap();
-        let params = authority("test authority below", flaw);
+        let mut params = authority(name, &Flaw::None);
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let chain = [vec![certificate.der().clone()], self.chain.clone()].concat();
         Self { issuer: Issuer::new(params, key), chain, pem: certificate.pem() }

@@ -114,6 +114,15 @@ impl Peer {
         Self::start(localhost(), Script::Tls(config, Arc::new(script)))
     }
 
+    /// As [`tls`](Self::tls), on another address of loopback.
+    pub fn tls_at(
+        address: &str,
+        config: Arc<ServerConfig>,
+        script: impl Fn(&str) -> Action + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(address.parse().unwrap(), Script::Tls(config, Arc::new(script)))
+    }
+
     /// A connection is the script's from the first byte on; it is closed when the script is through.
     pub fn raw(script: impl Fn(&mut TcpStream) -> io::Result<()> + Send + Sync + 'static) -> Self {
         Self::start(localhost(), Script::Raw(Arc::new(script)))

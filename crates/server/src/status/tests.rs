@@ -198,6 +198,12 @@ fn golden_texts_of_every_state_have_at_most_ten_lines() {
 }
 
 #[test]
+fn the_text_in_the_docs_is_one_of_them() {
+    let (page, text) = (include_str!("../../../../docs/status.md"), include_str!("golden/up.txt"));
+    assert!(page.contains(&format!("```text\n{text}```")), "docs/status.md does not show golden/up.txt:\n{text}");
+}
+
+#[test]
 fn golden_objects_of_every_state_are_what_their_schema_says() {
     let schema: Value = serde_json::from_str(include_str!("../../../../docs/status.schema.json")).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();

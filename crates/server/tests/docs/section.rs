@@ -1,11 +1,12 @@
 //! A section of a page: the files that it shows, and the commands with what they say.
 
-/// From one heading to the next.
+/// From one heading to the next. The files of those before it are there, too: a page is read from its top.
 pub(crate) struct Section {
     pub(crate) name: String,
     pub(crate) steps: Vec<Step>,
 }
 
+#[derive(Clone)]
 pub(crate) enum Step {
     /// A block that begins with the language and a name: `yaml web.yml`.
     File { name: String, content: String },
@@ -13,29 +14,39 @@ pub(crate) enum Step {
     Command { place: String, command: String, said: Vec<String> },
 }
 
-/// The sections of `page` in which something is to be done.
+/// The sections of `page` in which something is to be done. A block `console` with a second word is run by the suite of that name.
 pub(crate) fn read(path: &str, page: &str) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
+    let mut files: Vec<Step> = Vec::new();
     let mut lines = page.lines().zip(1..);
     while let Some((line, _)) = lines.next() {
-        if let Some(heading) = line.strip_prefix("## ") {
+        let heading = line.strip_prefix("## ").or_else(|| line.strip_prefix("# "));
+        if let Some(heading) = heading {
             let name = format!("{path}: {heading}").replace(' ', "_");
-            sections.push(Section { name, steps: Vec::new() });
+            sections.push(Section { name, steps: files.clone() });
         }
-        let Some(language) = line.strip_prefix("```") else { continue };
-        let block: Vec<_> = lines.by_ref().take_while(|(line, _)| *line != "```").collect();
+        // Blocks of a list are indented.
+        let Some(language) = line.trim_start().strip_prefix("```") else { continue };
+        let indent = line.len() - line.trim_start().len();
+        let block: Vec<(&str, usize)> = lines
+            .by_ref()
+            .map(|(line, number)| (line.get(indent..).unwrap_or_default(), number))
+            .take_while(|(line, _)| *line != "```")
+            .collect();
         let Some(section) = sections.last_mut() else { continue };
         match language.split_once(' ') {
+            Some(("console", _)) => {}
             Some((_, name)) => {
                 let lines: Vec<_> = block.iter().map(|(line, _)| *line).collect();
-                let content = lines.join("\n") + "\n";
-                section.steps.push(Step::File { name: name.to_owned(), content });
+                let file = Step::File { name: name.to_owned(), content: lines.join("\n") + "\n" };
+                files.push(file.clone());
+                section.steps.push(file);
             }
             None if language == "console" => commands(path, &block, section),
             None => {}
         }
     }
-    sections.retain(|section| !section.steps.is_empty());
+    sections.retain(|section| section.steps.iter().any(|step| matches!(step, Step::Command { .. })));
     sections
 }
 

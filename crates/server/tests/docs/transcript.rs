@@ -1,75 +1,133 @@
-//! Runs a section: its server on a port that the system chose, and its commands in a shell that finds it there.
+//! Runs a section: its files, its server, and its commands in a shell, as they stand there.
 
-use std::net::SocketAddr;
+use std::fs::File;
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::exporter::{Exporter, PATIENCE, program, without_variables};
+use crate::exporter::{PATIENCE, program, without_variables};
+use crate::measured::without;
 use crate::section::{Section, Step};
+use crate::world::{FILES, World};
 
-/// Where the pages say that the server is.
-const THERE: &str = "localhost:2121";
+/// Where the pages say that the server is: where it is by default, or where blackbox_exporter was.
+const PLACES: [(&str, u16); 2] = [("localhost:2121", 2121), ("localhost:9115", 9115)];
 /// As many characters as one likes, or in a line of its own as many lines.
 const ANY: &str = "…";
 
+/// What has been built is not built again: the program itself, with the test's authority where a flag says whom to trust.
+const CARGO: &str = r#"#!/bin/sh
+case "$1 $2 $3 $4" in
+"run -p server --example") program=examples/$5; shift 5;;
+"run -p server "*) program=actix-exporter; shift 3;;
+"run -p probe "*) program="probe --ca-file $ACTIX_EXPORTER_CA_FILE"; shift 3;;
+*) echo "not in this test: cargo $*" >&2; exit 2;;
+esac
+if [ "$1" = -- ]; then shift; fi
+exec $BUILT/$program "$@"
+"#;
+
 /// Panics where a command says something else.
-pub(crate) fn run(section: &Section) {
+pub(crate) fn run(section: &Section, world: &World) {
     let directory = directory(section);
-    let mut server: Option<Exporter> = None;
+    for (name, content) in FILES {
+        std::fs::write(directory.join(name), content).unwrap();
+    }
+    let mut server: Option<Server> = None;
     for step in &section.steps {
         match step {
             Step::File { name, content } => {
                 let new = directory.join("new");
+                std::fs::create_dir_all(directory.join(name).parent().unwrap()).unwrap();
                 std::fs::write(&new, content).unwrap();
                 std::fs::rename(new, directory.join(name)).unwrap();
             }
             Step::Command { place, command, said } => {
-                if let Some(command) = command.strip_suffix(" &") {
-                    // The program takes the place of the shell, so that signals reach it.
-                    let command = shell(place, &format!("exec {command}"), &directory, None);
-                    server = Some(Exporter::of(command));
+                if let Some(command) = serves(command) {
+                    drop(server.take());
+                    server = Some(Server::start(place, command, port(command), &directory, world));
                     continue;
                 }
-                let address = server.as_ref().map(|server| server.address);
+                // A page about what a running server says does not start it each time.
+                if server.is_none() && command.starts_with("curl ") {
+                    server = Some(Server::start(place, "actix-exporter", port(command), &directory, world));
+                }
                 let command = format!("exec 2>&1; {command}");
-                until_it_says(place, said, || output(shell(place, &command, &directory, address), address));
+                until_it_says(place, said, || output(shell(&command, &directory, world)));
             }
         }
     }
 }
 
+/// The command that starts a server: in the background, or in the foreground of a terminal of its own.
+fn serves(command: &str) -> Option<&str> {
+    let background = command.strip_suffix(" &");
+    background.or_else(|| Some(command.split_once(" # serves ")?.0.trim_end()))
+}
+
+fn port(command: &str) -> u16 {
+    let place = PLACES.iter().find(|(place, port)| command.contains(place) || command.contains(&format!(" :{port}")));
+    place.map_or(PLACES[0].1, |(_, port)| *port)
+}
+
+/// It dies with the value.
+struct Server(Child);
+
+impl Server {
+    fn start(place: &str, command: &str, port: u16, directory: &Path, world: &World) -> Self {
+        // The program takes the place of the shell, so that signals reach it.
+        let mut command = shell(&format!("exec {command}"), directory, world);
+        let log = directory.join("server.log");
+        let mut child = command.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
+        let (start, address) = (Instant::now(), SocketAddr::from(([127, 0, 0, 1], port)));
+        while TcpStream::connect_timeout(&address, PATIENCE).is_err() {
+            let ended = child.try_wait().unwrap();
+            let log = || std::fs::read_to_string(&log).unwrap();
+            assert!(ended.is_none() && start.elapsed() < PATIENCE, "{place}: nobody listens on {address}:\n{}", log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self(child)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn directory(section: &Section) -> PathBuf {
-    let name: String = section.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name: String = section.name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).unwrap();
     directory
 }
 
-/// Nothing of what is run here leaves the machine: there is one address that may be named, and that is the server's.
-fn shell(place: &str, command: &str, directory: &Path, server: Option<SocketAddr>) -> Command {
-    for (at, _) in command.match_indices("://") {
-        assert!(command[at + 3..].starts_with(THERE), "{place}: only {THERE} is asked in a transcript");
+fn shell(command: &str, directory: &Path, world: &World) -> Command {
+    let built = PathBuf::from(program().get_program()).parent().unwrap().to_owned();
+    let tools = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tools");
+    std::fs::create_dir_all(&tools).unwrap();
+    let cargo = tools.join("cargo");
+    if !cargo.exists() {
+        std::fs::write(&cargo, CARGO).unwrap();
+        std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let program = program();
-    let binary = Path::new(program.get_program());
     let path = std::env::var("PATH").unwrap_or_default();
     let mut shell = without_variables(Command::new("bash"));
-    let address = server.map_or_else(|| "127.0.0.1:0".to_owned(), |address| address.to_string());
-    let command = command.replace(THERE, &address);
-    shell.args(["-c", &command]).current_dir(directory).stdin(Stdio::null());
-    shell.env("PATH", format!("{}:{path}", binary.parent().unwrap().display()));
-    shell.env("ACTIX_EXPORTER_WEB_LISTEN_ADDRESS", &address);
-    shell.env("NO_COLOR", "1").env("LC_ALL", "C");
+    shell.args(["-c", command]).current_dir(directory).stdin(Stdio::null());
+    shell.env("PATH", format!("{}:{}:{path}", tools.display(), built.display())).env("BUILT", &built);
+    shell.env("ACTIX_EXPORTER_CA_FILE", &world.ca).env("SSL_CERT_FILE", &world.ca);
+    shell.env("NO_COLOR", "1").env("LC_ALL", "C.UTF-8");
     shell
 }
 
-fn output(mut shell: Command, server: Option<SocketAddr>) -> Vec<String> {
+fn output(mut shell: Command) -> Vec<String> {
     let output = shell.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let said = server.map_or(said.clone(), |address| said.replace(&address.to_string(), THERE));
-    said.lines().map(|line| line.trim_end().to_owned()).collect()
+    String::from_utf8_lossy(&output.stdout).lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// What a file changes takes a moment, and a reader who is too early asks again.
@@ -86,15 +144,17 @@ fn until_it_says(place: &str, expected: &[String], say: impl Fn() -> Vec<String>
             expected.join("\n"),
             said.join("\n")
         );
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 
 fn matches(expected: &[String], said: &[String]) -> bool {
     match (expected, said) {
         ([], []) => true,
-        ([any, rest @ ..], _) if any == ANY => (0..=said.len()).any(|skipped| matches(rest, &said[skipped..])),
-        ([line, rest @ ..], [this, others @ ..]) => is_like(line.trim_end(), this) && matches(rest, others),
+        ([any, rest @ ..], _) if any.trim() == ANY => (0..=said.len()).any(|skipped| matches(rest, &said[skipped..])),
+        ([line, rest @ ..], [this, others @ ..]) => {
+            (is_like(line.trim_end(), this) || is_like(&without(line), &without(this))) && matches(rest, others)
+        }
         _ => false,
     }
 }
