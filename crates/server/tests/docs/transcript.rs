@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,18 +15,6 @@ use crate::world::{FILES, World};
 const PLACES: [(&str, u16); 2] = [("localhost:2121", 2121), ("localhost:9115", 9115)];
 /// As many characters as one likes, or in a line of its own as many lines.
 const ANY: &str = "…";
-
-/// What has been built is not built again: the program itself, with the test's authority where a flag says whom to trust.
-const CARGO: &str = r#"#!/bin/sh
-case "$1 $2 $3 $4" in
-"run -p server --example") program=examples/$5; shift 5;;
-"run -p server "*) program=actix-exporter; shift 3;;
-"run -p probe "*) program="probe --ca-file $ACTIX_EXPORTER_CA_FILE"; shift 3;;
-*) echo "not in this test: cargo $*" >&2; exit 2;;
-esac
-if [ "$1" = -- ]; then shift; fi
-exec $BUILT/$program "$@"
-"#;
 
 /// Panics where a command says something else.
 pub(crate) fn run(section: &Section, world: &World) {
@@ -109,17 +96,10 @@ fn directory(section: &Section) -> PathBuf {
 
 fn shell(command: &str, directory: &Path, world: &World) -> Command {
     let built = PathBuf::from(program().get_program()).parent().unwrap().to_owned();
-    let tools = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tools");
-    std::fs::create_dir_all(&tools).unwrap();
-    let cargo = tools.join("cargo");
-    if !cargo.exists() {
-        std::fs::write(&cargo, CARGO).unwrap();
-        std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
     let path = std::env::var("PATH").unwrap_or_default();
     let mut shell = without_variables(Command::new("bash"));
     shell.args(["-c", command]).current_dir(directory).stdin(Stdio::null());
-    shell.env("PATH", format!("{}:{}:{path}", tools.display(), built.display())).env("BUILT", &built);
+    shell.env("PATH", format!("{}:{}:{path}", world.tools.display(), built.display())).env("BUILT", &built);
     shell.env("ACTIX_EXPORTER_CA_FILE", &world.ca).env("SSL_CERT_FILE", &world.ca);
     shell.env("NO_COLOR", "1").env("LC_ALL", "C.UTF-8");
     shell

@@ -1,5 +1,6 @@
 //! What is there when a reader begins: names that lead to peers on loopback, which have certificates, and files of his own.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -27,6 +28,19 @@ const BLACKBOX: &str =
 /// The files that are there already.
 pub(crate) const FILES: [(&str, &str); 1] = [("blackbox.yml", BLACKBOX)];
 
+/// What has been built is not built again: the program itself, with the test's authority where a flag says whom to trust.
+const CARGO: &str = r#"#!/bin/sh
+case "$1 $2 $3 $4" in
+"run -p server --example") program=examples/$5; shift 5;;
+"run -p server "*) program=actix-exporter; shift 3;;
+"run -p probe "*) program=probe; shift 3;;
+*) echo "not in this test: cargo $*" >&2; exit 2;;
+esac
+if [ "$1" = -- ]; then shift; fi
+if [ $program = probe ]; then set -- "$@" --ca-file "$ACTIX_EXPORTER_CA_FILE"; fi
+exec "$BUILT/$program" "$@"
+"#;
+
 pub(crate) struct World {
     _dns: Dns,
     _peers: Vec<Peer>,
@@ -34,6 +48,8 @@ pub(crate) struct World {
     authority: Authority,
     /// Signs all certificates.
     pub(crate) ca: PathBuf,
+    /// The first folder in which a shell looks for programs.
+    pub(crate) tools: PathBuf,
 }
 
 impl World {
@@ -50,7 +66,7 @@ impl World {
         let www = peers.pop().unwrap();
         www.answers(|path| if path == "/start" { slow(response("200 OK", "", vec![b'.'; 20_000])) } else { ok() });
         peers.push(example_com());
-        Self { _dns: dns, _peers: peers, www, authority, ca: root.file("docs") }
+        Self { _dns: dns, _peers: peers, www, authority, ca: root.file("docs"), tools: tools() }
     }
 
     /// As it is for the readers of a page.
@@ -62,6 +78,15 @@ impl World {
         });
         self.www.shows(identity.server());
     }
+}
+
+fn tools() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tools");
+    std::fs::create_dir_all(&folder).unwrap();
+    let cargo = folder.join("cargo");
+    std::fs::write(&cargo, CARGO).unwrap();
+    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
 }
 
 /// Over plain HTTP: one path leads to www.example.com, and of the others the first one fails.

@@ -1,7 +1,6 @@
 //! A new service, made of what docs/choosing.md shows, on a machine that has nothing but this workspace.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
@@ -47,29 +46,21 @@ pub(super) fn counts(sh: &Shell, pages: &[Page]) -> Result<()> {
     let service = build::executable(built.env("CARGO_PROFILE_DEV_DEBUG", "0"), "shop")?;
     let (stdout, stderr) = process::log_to(&dir.path().join("service.log"))?;
     let mut process = Running::spawn("the service", Command::new(service).stdout(stdout).stderr(stderr))?;
-    let said = block("console docs")?;
-    wait::until("the service says what the page says", LIMIT, |last| {
-        process.check()?;
-        Ok(says(&said, address, last)?.then_some(()))
-    })
-}
-
-/// Whether the commands that begin with curl say what stands beneath them.
-fn says(transcript: &str, address: SocketAddr, last: &mut String) -> Result<bool> {
-    let mut asked = 0;
-    for command in transcript.split("$ ").filter(|command| command.starts_with("curl ")) {
+    let transcript = block("console docs")?;
+    let commands: Vec<&str> = transcript.split("$ ").filter(|command| command.starts_with("curl ")).collect();
+    ensure!(commands.len() > 1, "{PAGE} asks the service {} times", commands.len());
+    for command in commands {
         let (command, expected) = command.split_once('\n').context("a command without an end")?;
-        let mut words = command.split_whitespace().filter(|word| word.starts_with("http://"));
-        let url = words.next().with_context(|| format!("{command}: no URL"))?.replace(ADDRESS, &address.to_string());
-        let Ok(answer) = http::get(&url) else { return Ok(false) };
-        let good =
-            expected.lines().filter(|line| !line.is_empty()).all(|line| answer.lines().any(|found| found == line));
-        if !good {
-            *last = format!("{command}: {answer}");
-            return Ok(false);
-        }
-        asked += 1;
+        let url = command.split_whitespace().find(|word| word.starts_with("http://"));
+        let url = url.with_context(|| format!("{command}: no URL"))?.replace(ADDRESS, &address.to_string());
+        wait::until(&format!("`{command}` says what the page says"), LIMIT, |last| {
+            process.check()?;
+            let answer = http::get(&url).unwrap_or_default();
+            let mut lines = expected.lines().filter(|line| !line.is_empty());
+            let good = lines.all(|line| answer.lines().any(|found| found == line));
+            *last = answer;
+            Ok(good.then_some(()))
+        })?;
     }
-    ensure!(asked > 1, "{PAGE} asks the service {asked} times");
-    Ok(true)
+    Ok(())
 }
