@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -99,6 +99,12 @@ fn show(pipe: Option<impl Read>, to: &mut impl Write) -> String {
         seen.push('\n');
     }
     seen
+}
+
+/// This program, also where a build has taken its file away since it was started.
+pub(crate) fn ourselves() -> Result<PathBuf> {
+    let file = std::env::current_exe().context("this program does not know where it is")?;
+    Ok(if file.exists() { file } else { PathBuf::from("/proc/self/exe") })
 }
 
 /// A file for a child's output, and the way to pass it on twice.

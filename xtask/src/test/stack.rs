@@ -16,6 +16,7 @@ use super::Tally;
 use super::setup::Setup;
 use crate::engine::Client;
 use crate::http;
+use crate::process;
 use crate::prometheus;
 use crate::stack::{self, Crates, Ports, Profile, Stack};
 use crate::up;
@@ -235,7 +236,7 @@ fn told_of(stack: &Stack<'_>) -> Result<()> {
         (&["ps"][..], ["actix_exporter  running, healthy", "prometheus      running, healthy"]),
         (&["logs", "--no-follow"], ["msg=\"listening on", "Server is ready to receive web requests"]),
     ] {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new(process::ourselves()?);
         command.args(args).current_dir(crate::root()).envs(stack.ports.variables());
         command.env("COMPOSE_PROJECT_NAME", &stack.project).env("ACTIX_EXPORTER_VERSION", &stack.version);
         let output = command.output()?;

@@ -27,7 +27,7 @@ fn until_ctrl_c(binary: &Binary, sh: &Shell) -> Result<()> {
     let log = dir.path().join("up.log");
     let (stdout, stderr) = process::log_to(&log)?;
     let found = binary.prometheus.parent().context("a program lies in a folder")?.display().to_string();
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(process::ourselves()?);
     command.args(["up", "--native"]).stdout(stdout).stderr(stderr).current_dir(crate::root());
     command.env("PATH", format!("{found}:{}", sh.var("PATH").unwrap_or_default()));
     command.env("ACTIX_EXPORTER_PORT", exporter.port().to_string());
