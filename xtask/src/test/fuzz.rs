@@ -12,6 +12,8 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
         tally.skip("fuzz", &reason);
         return Ok(());
     }
+    // To optimise them takes minutes, for twenty seconds of each.
+    let _quick = sh.push_env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
     fuzz::build(sh)?;
     for target in fuzz::targets()? {
         tally.check(&format!("no bytes break what is said of {target}"), || fuzz::fuzz(sh, &target, fuzz::SECONDS));
