@@ -53,6 +53,11 @@ pub(crate) fn server(sh: &Shell, flags: &[&str]) -> Result<PathBuf> {
     executable(cmd!(sh, "cargo build --package server {flags...}"), "actix-exporter")
 }
 
+/// The program of crate `probe`, as suite `cargo` has built it.
+pub(crate) fn probe(sh: &Shell) -> Result<PathBuf> {
+    executable(cmd!(sh, "cargo build --workspace --all-features --bin probe"), "probe")
+}
+
 /// A program beside a crate. With the features of suite `cargo`, which has built it then.
 pub(crate) fn example(sh: &Shell, name: &str) -> Result<PathBuf> {
     executable(cmd!(sh, "cargo build --workspace --all-features --example {name}"), name)

@@ -21,8 +21,6 @@ const HEAD: &str = "| name | type | labels | HELP | |\n| --- | --- | --- | --- |
 const BEGIN: &str = "<!-- made by `cargo xtask metrics`: ";
 const END: &str = "<!-- end -->\n";
 const LIMIT: Duration = Duration::from_secs(20);
-/// Of a target, as they are configured below.
-const CONFIGURED: &str = "team";
 
 /// Whether a family is of the section.
 type Holds = fn(&str, &Family) -> bool;
@@ -90,8 +88,7 @@ fn scrape(sh: &Shell) -> Result<String> {
     fs::write(&limited, format!("#!/bin/sh\nulimit -v 67108864\nexec {} \"$@\"\n", server.display()))?;
     cmd!(sh, "chmod +x {limited}").quiet().run()?;
     let targets = dir.path().join("targets.yml");
-    let labelled = peer.targets("http://127.0.0.1:1/").replace("interval: 1s", "interval: 1s, labels: {team: web}");
-    fs::write(&targets, format!("{labelled}probe: {{allow: [localhost]}}\n"))?;
+    fs::write(&targets, peer.targets("http://127.0.0.1:1/") + "probe: {allow: [localhost]}\n")?;
     let exporter = Exporter::configured(&limited, dir.path(), &targets)?;
     let asked = [exporter.url("/-/healthy"), exporter.url("/metrics")];
     wait::until("each target has been asked", LIMIT, |last| {
@@ -118,7 +115,7 @@ fn families(text: &str) -> Families {
         } else if let Some((_, labels)) = line.split_once('{') {
             let family = families.entry(name.to_owned()).or_default();
             for label in label_names(labels) {
-                if !["le", CONFIGURED].contains(&label) && !family.labels.iter().any(|known| known == label) {
+                if label != "le" && !family.labels.iter().any(|known| known == label) {
                     family.labels.push(label.to_owned());
                 }
             }

@@ -51,7 +51,7 @@ async fn main() -> anyhow::Result<()> {
             .wrap(http.clone())
     };
     let server = HttpServer::new(app).bind(address)?;
-    println!("http://{}/metrics", server.addrs()[0]);
+    eprintln!("listening on http://{}", server.addrs()[0]);
     server.run().await?;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Suite `docs`: what the pages say is tried as a reader would try it.
 
 mod elsewhere;
+pub(super) mod examples;
 #[cfg(test)]
 mod links;
 mod options;
-pub(super) mod pages;
+mod pages;
 mod service;
 #[cfg(test)]
 mod tasks;
@@ -46,7 +47,7 @@ pub(super) fn transcripts(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> R
         }
     };
     // They find it where it was built.
-    build::executable(cmd!(sh, "cargo build --workspace --all-features --bin probe"), "probe")?;
+    build::probe(sh)?;
     build::example(sh, "article")?;
     for test in build::tests(sh, "docs")? {
         cargo::run_binary(&mut network.command(&test), tally)?;

@@ -39,7 +39,7 @@ pub(crate) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
     let server = build::server(sh, &[])?;
     let known_durations = build::example(sh, "known_durations")?;
     if let Some(Ok(binary)) = found.first() {
-        native::runs(binary, sh, tally);
+        tally.check("up --native: exporter and Prometheus work until Ctrl-C", || native::until_ctrl_c(binary, sh));
     }
     for binary in found {
         match binary {

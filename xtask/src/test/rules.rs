@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use super::Tally;
-use super::docs::pages::{self, Page};
+use super::docs::examples;
 use super::prometheus::promtool;
 use super::setup::Setup;
 use crate::build;
@@ -35,7 +35,7 @@ pub(super) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
         }
         tally.check(&name("nothing to find fault with in the examples of the docs"), || {
             let dir = sh.create_temp_dir()?;
-            for (file, kind, text) in examples(&pages::all()?)? {
+            for (file, kind, text) in examples::of_prometheus()? {
                 let path = dir.path().join(file);
                 fs::write(&path, text)?;
                 let path = path.display().to_string();
@@ -68,34 +68,6 @@ pub(super) fn run(sh: &Shell, setup: &Setup<'_>, tally: &mut Tally) -> Result<()
         Err(reason) => tally.skip("amtool", &reason),
     }
     Ok(())
-}
-
-/// What the pages show of Prometheus: a file that promtool can check, what it is, and its text.
-fn examples(pages: &[Page]) -> Result<Vec<(String, &'static str, String)>> {
-    let mut examples = Vec::new();
-    for page in pages {
-        for block in page.blocks() {
-            let name = format!("{}-{}.yml", page.path.replace('/', "-"), block.line);
-            let text = &block.text;
-            let (kind, text) = match block.info.split(' ').next().unwrap_or_default() {
-                "promql" => {
-                    ("rules", format!("groups: [{{name: a, rules: [{{record: a, expr: '{}'}}]}}]\n", text.trim()))
-                }
-                "yaml" if text.starts_with("scrape_configs:") => ("config", text.clone()),
-                "yaml" if text.trim_start().starts_with("- job_name:") => {
-                    ("config", format!("scrape_configs:\n{text}"))
-                }
-                "yaml" if text.starts_with("metric_relabel_configs:") => {
-                    let inside = text.replace('\n', "\n    ");
-                    ("config", format!("scrape_configs:\n  - job_name: a\n    {}\n", inside.trim_end()))
-                }
-                _ => continue,
-            };
-            examples.push((name, kind, text));
-        }
-    }
-    ensure!(examples.len() > 7, "only {} were found", examples.len());
-    Ok(examples)
 }
 
 /// Says the exporter itself.

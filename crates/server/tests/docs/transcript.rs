@@ -1,18 +1,16 @@
 //! Runs a section: its files, its server, and its commands in a shell, as they stand there.
 
-use std::fs::File;
-use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use crate::exporter::{PATIENCE, program, without_variables};
+use crate::exporter::{Exporter, PATIENCE, program, without_variables};
 use crate::measured::without;
 use crate::section::{Section, Step};
-use crate::world::{FILES, World};
+use crate::world::{FILES, SITES, World};
 
 /// Where the pages say that the server is: where it is by default, or where blackbox_exporter was.
-const PLACES: [(&str, u16); 2] = [("localhost:2121", 2121), ("localhost:9115", 9115)];
+const PLACES: [&str; 3] = ["localhost:2121", "127.0.0.1:2121", "localhost:9115"];
 /// As many characters as one likes, or in a line of its own as many lines.
 const ANY: &str = "…";
 
@@ -22,7 +20,7 @@ pub(crate) fn run(section: &Section, world: &World) {
     for (name, content) in FILES {
         std::fs::write(directory.join(name), content).unwrap();
     }
-    let mut server: Option<Server> = None;
+    let mut server: Option<Exporter> = None;
     for step in &section.steps {
         match step {
             Step::File { name, content } => {
@@ -33,16 +31,17 @@ pub(crate) fn run(section: &Section, world: &World) {
             }
             Step::Command { place, command, said } => {
                 if let Some(command) = serves(command) {
+                    // Its port is needed anew.
                     drop(server.take());
-                    server = Some(Server::start(place, command, port(command), &directory, world));
+                    server = Some(start(place, command, &directory, world));
                     continue;
                 }
                 // A page about what a running server says does not start it each time.
                 if server.is_none() && command.starts_with("curl ") {
-                    server = Some(Server::start(place, "actix-exporter", port(command), &directory, world));
+                    server = Some(start(place, "actix-exporter", &directory, world));
                 }
                 let command = format!("exec 2>&1; {command}");
-                until_it_says(place, said, || output(shell(&command, &directory, world)));
+                until_it_says(place, said, || output(shell(place, &command, &directory, world)));
             }
         }
     }
@@ -54,36 +53,9 @@ fn serves(command: &str) -> Option<&str> {
     background.or_else(|| Some(command.split_once(" # serves ")?.0.trim_end()))
 }
 
-fn port(command: &str) -> u16 {
-    let place = PLACES.iter().find(|(place, port)| command.contains(place) || command.contains(&format!(" :{port}")));
-    place.map_or(PLACES[0].1, |(_, port)| *port)
-}
-
-/// It dies with the value.
-struct Server(Child);
-
-impl Server {
-    fn start(place: &str, command: &str, port: u16, directory: &Path, world: &World) -> Self {
-        // The program takes the place of the shell, so that signals reach it.
-        let mut command = shell(&format!("exec {command}"), directory, world);
-        let log = directory.join("server.log");
-        let mut child = command.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
-        let (start, address) = (Instant::now(), SocketAddr::from(([127, 0, 0, 1], port)));
-        while TcpStream::connect_timeout(&address, PATIENCE).is_err() {
-            let ended = child.try_wait().unwrap();
-            let log = || std::fs::read_to_string(&log).unwrap();
-            assert!(ended.is_none() && start.elapsed() < PATIENCE, "{place}: nobody listens on {address}:\n{}", log());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Self(child)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// The program takes the place of the shell, so that signals reach it.
+fn start(place: &str, command: &str, directory: &Path, world: &World) -> Exporter {
+    Exporter::of(shell(place, &format!("exec {command}"), directory, world))
 }
 
 fn directory(section: &Section) -> PathBuf {
@@ -94,7 +66,13 @@ fn directory(section: &Section) -> PathBuf {
     directory
 }
 
-fn shell(command: &str, directory: &Path, world: &World) -> Command {
+/// Nothing of what is run here leaves the machine: what may be named is the server, and what leads to a peer of the test.
+fn shell(place: &str, command: &str, directory: &Path, world: &World) -> Command {
+    for (at, _) in command.match_indices("://") {
+        let asked = &command[at + 3..];
+        let known = PLACES.into_iter().chain(SITES.map(|(name, _)| name)).any(|known| asked.starts_with(known));
+        assert!(known, "{place}: only {PLACES:?} and {SITES:?} are asked in a transcript");
+    }
     let built = PathBuf::from(program().get_program()).parent().unwrap().to_owned();
     let path = std::env::var("PATH").unwrap_or_default();
     let mut shell = without_variables(Command::new("bash"));
@@ -124,7 +102,7 @@ fn until_it_says(place: &str, expected: &[String], say: impl Fn() -> Vec<String>
             expected.join("\n"),
             said.join("\n")
         );
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(std::time::Duration::from_millis(100));
     }
 }
 

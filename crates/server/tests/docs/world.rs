@@ -11,7 +11,7 @@ use crate::kit::{Action, Authority, Peer, ok, redirect, response};
 use crate::kit_dns::{Answer, Dns};
 
 /// Names of the pages, and where they lead here.
-const SITES: [(&str, &str); 4] = [
+pub(crate) const SITES: [(&str, &str); 4] = [
     ("3-shake.com", "127.0.0.10"),
     ("example.com", "127.0.0.11"),
     ("example.org", "127.0.0.12"),

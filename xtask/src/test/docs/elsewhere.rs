@@ -54,12 +54,9 @@ const BATCH: &[&str] = &["a run pushes what its registry holds"];
 fn commands(pages: &[Page]) -> Vec<(String, String)> {
     let mut commands = Vec::new();
     for page in pages {
-        for block in page.blocks().into_iter().filter(|block| block.info.starts_with("console ")) {
-            for (line, number) in block.text.lines().zip(block.line..) {
-                let Some(command) = line.strip_prefix("$ ").or_else(|| line.strip_prefix("# ")) else { continue };
-                let command = command.split("  #").next().unwrap_or_default().split(" # ").next().unwrap_or_default();
-                commands.push((format!("{}:{number}", page.path), command.trim().to_owned()));
-            }
+        for block in page.blocks().iter().filter(|block| block.info.starts_with("console ")) {
+            let here = |(line, command): (usize, &str)| (format!("{}:{line}", page.path), command.to_owned());
+            commands.extend(block.commands().into_iter().map(here));
         }
     }
     commands
@@ -67,24 +64,27 @@ fn commands(pages: &[Page]) -> Vec<(String, String)> {
 
 /// All of them have been run, and went as the pages say.
 pub(crate) fn each_was_run(tally: &mut Tally) {
-    let commands = pages::all().map(|pages| commands(&pages));
-    let open = |commands: &[(String, String)]| -> Vec<String> {
-        let checks = |command: &str| CHECKS.iter().find(|(known, _)| *known == command).map(|(_, checks)| *checks);
-        let lacks = |(place, command): &(String, String)| match checks(command) {
-            None => Some(format!("{place}: {command}: by no suite")),
-            Some(checks) => {
-                let missing = checks.iter().find(|check| !tally.has_passed(check))?;
-                Some(format!("{place}: {command}: by `{missing}`"))
-            }
-        };
-        commands.iter().filter_map(lacks).collect()
-    };
-    let open = commands.map(|commands| open(&commands));
+    let open = pages::all().map(|pages| open(&pages, tally));
     tally.check("each command of the pages was run", || -> Result<()> {
         let open = open?;
         ensure!(open.is_empty(), "not run, or not passed: {}", open.join("; "));
         Ok(())
     });
+}
+
+/// Those that no check has run.
+fn open(pages: &[Page], tally: &Tally) -> Vec<String> {
+    let mut open = Vec::new();
+    for (place, command) in commands(pages) {
+        match CHECKS.iter().find(|(known, _)| *known == command) {
+            None => open.push(format!("{place}: {command}: by no suite")),
+            Some((_, checks)) => {
+                let missing = checks.iter().find(|check| !tally.has_passed(check));
+                open.extend(missing.map(|check| format!("{place}: {command}: by `{check}`")));
+            }
+        }
+    }
+    open
 }
 
 #[cfg(test)]

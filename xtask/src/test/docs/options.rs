@@ -17,7 +17,7 @@ const OF_OTHERS: &str = "\
 
 pub(super) fn are_known(sh: &Shell, pages: &[Page]) -> Result<()> {
     let server = build::server(sh, &[])?;
-    let probe = build::executable(cmd!(sh, "cargo build --workspace --all-features --bin probe"), "probe")?;
+    let probe = build::probe(sh)?;
     let helps = [
         cmd!(sh, "{server} --help").quiet().read()?,
         cmd!(sh, "{server} healthcheck --help").quiet().read()?,

@@ -6,23 +6,33 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 /// A Markdown file.
-pub(in crate::test) struct Page {
+pub(super) struct Page {
     /// From the root of the workspace.
-    pub(in crate::test) path: String,
-    pub(in crate::test) text: String,
+    pub(super) path: String,
+    pub(super) text: String,
 }
 
 /// What stands between two fences.
-pub(in crate::test) struct Block {
+pub(super) struct Block {
     /// The line after the opening fence.
-    pub(in crate::test) line: usize,
+    pub(super) line: usize,
     /// Of the opening fence: a language, and more.
-    pub(in crate::test) info: String,
-    pub(in crate::test) text: String,
+    pub(super) info: String,
+    pub(super) text: String,
+}
+
+impl Block {
+    /// What a reader types, without comments, and in which line. In blocks of other suites, which show no output, `# ` is root's prompt.
+    pub(super) fn commands(&self) -> Vec<(usize, &str)> {
+        let root = self.info != "console";
+        let typed = |line| str::strip_prefix(line, "$ ").or_else(|| str::strip_prefix(line, "# ").filter(|_| root));
+        let commands = self.text.lines().zip(self.line..).filter_map(|(line, number)| Some((number, typed(line)?)));
+        commands.map(|(number, command)| (number, command.split(" # ").next().unwrap_or_default().trim())).collect()
+    }
 }
 
 /// Those at the top, and those of docs/.
-pub(in crate::test) fn all() -> Result<Vec<Page>> {
+pub(super) fn all() -> Result<Vec<Page>> {
     let mut paths = Vec::new();
     for folder in ["", "docs", "docs/decisions"] {
         let entries = fs::read_dir(crate::root().join(folder)).with_context(|| format!("there is no {folder}"))?;
@@ -38,12 +48,12 @@ pub(in crate::test) fn all() -> Result<Vec<Page>> {
     paths.into_iter().map(read).collect()
 }
 
-pub(in crate::test) fn of<'p>(pages: &'p [Page], path: &str) -> Result<&'p Page> {
+pub(super) fn of<'p>(pages: &'p [Page], path: &str) -> Result<&'p Page> {
     pages.iter().find(|page| page.path == path).with_context(|| format!("there is no {path}"))
 }
 
 impl Page {
-    pub(in crate::test) fn blocks(&self) -> Vec<Block> {
+    pub(super) fn blocks(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
         let mut lines = self.text.lines().zip(1..);
         while let Some((line, number)) = lines.next() {
@@ -58,7 +68,7 @@ impl Page {
     }
 
     /// Its lines with their numbers, but for those of diffs, which may name what there is not.
-    pub(in crate::test) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let mut diff = false;
         self.text.lines().zip(1..).filter_map(move |(line, number)| {
             diff = line == "```diff" || diff && line != "```";
@@ -68,7 +78,7 @@ impl Page {
 
     /// Its lines with their numbers, but for those of blocks.
     #[cfg(test)]
-    pub(in crate::test) fn prose(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(super) fn prose(&self) -> impl Iterator<Item = (usize, &str)> {
         let mut inside = false;
         self.text.lines().zip(1..).filter_map(move |(line, number)| {
             let fence = line.trim_start().starts_with("```");
@@ -79,7 +89,7 @@ impl Page {
 
     /// What stands between backticks, over the ends of lines too, with the line of its paragraph.
     #[cfg(test)]
-    pub(in crate::test) fn code(&self) -> Vec<(usize, String)> {
+    pub(super) fn code(&self) -> Vec<(usize, String)> {
         let mut paragraphs: Vec<(usize, String)> = Vec::new();
         let mut last = 0;
         for (number, line) in self.prose().filter(|(_, line)| !line.is_empty()) {
@@ -97,7 +107,7 @@ impl Page {
 
     /// What headings are linked by, as GitHub makes it.
     #[cfg(test)]
-    pub(in crate::test) fn anchors(&self) -> Vec<String> {
+    pub(super) fn anchors(&self) -> Vec<String> {
         let headings = self.prose().filter_map(|(_, line)| line.strip_prefix('#'));
         headings.map(|heading| anchor(heading.trim_start_matches('#').trim())).collect()
     }

@@ -3,20 +3,18 @@
 use super::pages::{self, Page};
 use crate::flags::Xtask;
 
-/// A flag of cargo's, or what stands for something.
+/// Its arguments; N stands for a number.
 fn named(command: &str) -> Option<Vec<&str>> {
-    let args = command.split_once("cargo xtask ")?.1.split("  #").next()?;
-    let words = args.split_whitespace().map(|word| if word == "N" { "1" } else { word });
-    Some(words.take_while(|word| !["#", "&&", "|", "2>&1"].contains(word)).collect())
+    let (_, args) = command.split_once("cargo xtask ")?;
+    Some(args.split_whitespace().map(|word| if word == "N" { "1" } else { word }).collect())
 }
 
 fn commands(page: &Page) -> Vec<(usize, String)> {
-    let blocks = page.blocks().into_iter().filter(|block| block.info.starts_with("console"));
-    let shown = blocks.flat_map(|block| {
-        let lines: Vec<_> = block.text.lines().map(str::to_owned).zip(block.line..).collect();
-        lines.into_iter().filter(|(line, _)| line.starts_with("$ ")).map(|(line, number)| (number, line))
-    });
-    page.code().into_iter().chain(shown).collect()
+    let mut commands = page.code();
+    for block in page.blocks().iter().filter(|block| block.info.starts_with("console")) {
+        commands.extend(block.commands().into_iter().map(|(line, command)| (line, command.to_owned())));
+    }
+    commands
 }
 
 #[test]

@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use xshell::Shell;
 
-use super::super::Tally;
 use super::super::setup::Binary;
 use crate::http;
 use crate::process::{self, Running};
@@ -17,11 +16,7 @@ use crate::wait;
 /// It builds the server, which has been built already.
 const LIMIT: Duration = Duration::from_secs(120);
 
-pub(super) fn runs(binary: &Binary, sh: &Shell, tally: &mut Tally) {
-    tally.check("up --native: exporter and Prometheus work until Ctrl-C", || until_ctrl_c(binary, sh));
-}
-
-fn until_ctrl_c(binary: &Binary, sh: &Shell) -> Result<()> {
+pub(super) fn until_ctrl_c(binary: &Binary, sh: &Shell) -> Result<()> {
     let (exporter, prometheus) = (free_address()?, free_address()?);
     let dir = sh.create_temp_dir()?;
     let log = dir.path().join("up.log");
